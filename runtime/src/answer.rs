@@ -1,0 +1,49 @@
+//! What comes back for a call: a body, a local value, or a fault.
+
+use std::any::Any;
+
+use bytes::Bytes;
+
+use crate::error::Fault;
+use crate::proxy::Handle;
+
+/// The one outcome of a call, before it is decoded.
+pub(crate) enum Answer {
+    /// The MessagePack value of a remote object's reply, and the references it carried.
+    Reply { body: Bytes, refs: Refs },
+    /// The value itself, from an object of this process.
+    Local(Box<dyn Any + Send>),
+    /// It failed.
+    Fault(Fault),
+    /// A notice was appended.
+    Sent,
+}
+
+impl std::fmt::Debug for Answer {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self {
+            Answer::Reply { body, .. } => write!(f, "Reply({} bytes)", body.len()),
+            Answer::Local(_) => f.write_str("Local"),
+            Answer::Fault(fault) => write!(f, "{fault:?}"),
+            Answer::Sent => f.write_str("Sent"),
+        }
+    }
+}
+
+/// The settled references of a frame, by index; empty for most.
+#[derive(Clone, Debug, Default)]
+pub struct Refs(Option<std::sync::Arc<[Handle]>>);
+
+impl Refs {
+    pub(crate) fn new(handles: Vec<Handle>) -> Refs {
+        Refs(if handles.is_empty() { None } else { Some(handles.into()) })
+    }
+
+    pub(crate) fn is_empty(&self) -> bool {
+        self.0.is_none()
+    }
+
+    pub(crate) fn get(&self, index: usize) -> Option<&Handle> {
+        self.0.as_ref()?.get(index)
+    }
+}

@@ -1,0 +1,313 @@
+//! A call as a value: a future that is sent at its first poll and cancelled when it is dropped.
+
+use std::any::Any;
+use std::fmt;
+use std::future::Future;
+use std::pin::Pin;
+use std::sync::Arc;
+use std::task::{Context, Poll};
+use std::time::Duration;
+
+use smallvec::smallvec;
+use tokio::sync::oneshot;
+use tokio::time::Instant;
+
+use crate::answer::Answer;
+use crate::descriptor::Descriptor;
+use crate::error::{CallError, EncodeError, Fault, NoError, Ran};
+use crate::node::Worker;
+use crate::object::{self, CallContext, Delivery, Interface, LocalObject, Nested, Replier, Shape, Stop};
+use crate::proxy::{Handle, Import, Target};
+use crate::tables::CallKey;
+use crate::values::{self, ArgsOut};
+use crate::wire::{DEPTH_MAX, FaultCode, Path};
+
+/// How long a call may take if nothing else is said.
+pub(crate) const TIMEOUT: Duration = Duration::from_secs(30);
+
+/// What is to be sent of a call.
+#[derive(Debug)]
+pub(crate) struct Request {
+    pub(crate) interface: &'static Descriptor,
+    pub(crate) method: u16,
+    pub(crate) body: Vec<u8>,
+    pub(crate) refs: Vec<Handle>,
+    pub(crate) path: Path,
+    pub(crate) depth: u8,
+    /// Since the beginning of the connection.
+    pub(crate) deadline_ms: u64,
+    pub(crate) notice: bool,
+}
+
+/// A call of a method: a future of its result.
+///
+/// The arguments are encoded when it is made; nothing is sent before its first poll. It may be joined, selected and spawned.
+/// Dropping it while it is under way cancels it at the peer. It ends by its answer, its deadline (30 s unless
+/// [`Call::timeout`] or [`Call::deadline`] says otherwise; shorter inside a handler whose own deadline is nearer), the death of the object
+/// or the end of the connection: never does it wait for ever.
+#[must_use = "a call does nothing until it is awaited"]
+pub struct Call<T, E = NoError> {
+    state: State,
+    read: fn(Answer) -> Result<T, CallError<E>>,
+    deadline: Wish,
+}
+
+/// Until when its maker wants to wait.
+#[derive(Clone, Copy)]
+enum Wish {
+    Default,
+    Timeout(Duration),
+    At(Instant),
+}
+
+impl Wish {
+    fn from(self, now: Instant, usual: Duration) -> Instant {
+        match self {
+            Wish::Default => now + usual,
+            // Ten years is for ever here; adding `Duration::MAX` would panic.
+            Wish::Timeout(d) => now + d.min(Duration::from_secs(86_400 * 3_650)),
+            Wish::At(t) => t,
+        }
+    }
+}
+
+enum State {
+    /// It could not be made: why.
+    Failed(Fault),
+    Unsent(Handle, &'static Descriptor, u16, Payload),
+    Waiting(oneshot::Receiver<Answer>, Guard),
+    Done,
+}
+
+enum Payload {
+    Typed(Box<dyn Any + Send>),
+    Encoded(Vec<u8>, Vec<Handle>),
+}
+
+/// Cancels the call if it is dropped before its answer.
+struct Guard {
+    of: Of,
+    answered: bool,
+}
+
+enum Of {
+    /// Held until the answer, so that the import outlives a call that waits for permits.
+    Remote(Arc<Import>, CallKey),
+    Local(Arc<CallContext>),
+}
+
+impl Guard {
+    fn new(of: Of) -> Guard {
+        Guard { of, answered: false }
+    }
+}
+
+impl Drop for Guard {
+    fn drop(&mut self) {
+        match &self.of {
+            _ if self.answered => {}
+            Of::Remote(import, key) => import.shared().abandon(*key),
+            Of::Local(context) => context.stop(Stop::Cancelled),
+        }
+    }
+}
+
+/// A call on an object of this process that serves `P`: no network, no serialization.
+pub fn call_local<P: Interface, R: Shape>(
+    handle: &Handle,
+    method: u16,
+    request: P::Request,
+) -> Call<R::Ok, R::Err> {
+    let state = State::Unsent(handle.clone(), P::DESCRIPTOR, method, Payload::Typed(Box::new(request)));
+    Call { state, read: read::<R>, deadline: Wish::Default }
+}
+
+/// A call on any other object: its arguments are encoded now.
+pub fn call_remote<P: Interface, R: Shape>(
+    handle: &Handle,
+    method: u16,
+    count: u32,
+    write: impl FnOnce(&mut ArgsOut<'_>) -> Result<(), EncodeError>,
+) -> Call<R::Ok, R::Err> {
+    let worker = match handle.target() {
+        Target::Remote(import) => Some(import.shared().worker.clone()),
+        _ => Worker::current(),
+    };
+    let state = match worker.map(|worker| values::encode_args(&worker, count, write)) {
+        Some(Ok((body, refs))) => {
+            State::Unsent(handle.clone(), P::DESCRIPTOR, method, Payload::Encoded(body, refs))
+        }
+        Some(Err(e)) => State::Failed(Fault::never(FaultCode::NOT_SENT, e.to_string())),
+        None if matches!(handle.target(), Target::Dead) => State::Failed(Fault::never(FaultCode::GONE, "")),
+        None => State::Failed(Fault::never(FaultCode::NOT_SENT, "no node runs on this thread")),
+    };
+    Call { state, read: read::<R>, deadline: Wish::Default }
+}
+
+fn read<R: Shape>(answer: Answer) -> Result<R::Ok, CallError<R::Err>> {
+    let value = match answer {
+        Answer::Reply { body, refs } => R::read(&body, &refs).map_err(CallError::BadReply)?,
+        Answer::Local(value) => match value.downcast::<R::Value>() {
+            Ok(value) => *value,
+            Err(_) => return Err(CallError::BadReply("a value of another type".into())),
+        },
+        Answer::Fault(fault) => return Err(CallError::from_fault(fault)),
+        Answer::Sent => return Err(CallError::BadReply("a notice has no result".into())),
+    };
+    R::outcome(value)
+}
+
+impl<T, E> Call<T, E> {
+    /// Ends the call after `timeout`, counted from its first poll. Zero ends it at once.
+    ///
+    /// ```text
+    /// let sum = calc.add(4, 7).timeout(Duration::from_millis(200)).await?;
+    /// ```
+    pub fn timeout(mut self, timeout: Duration) -> Self {
+        self.deadline = Wish::Timeout(timeout);
+        self
+    }
+
+    /// Ends the call at `deadline`.
+    pub fn deadline(mut self, deadline: Instant) -> Self {
+        self.deadline = Wish::At(deadline);
+        self
+    }
+
+    fn send(&mut self) {
+        let State::Unsent(handle, interface, method, payload) =
+            std::mem::replace(&mut self.state, State::Done)
+        else {
+            return;
+        };
+        let usual = match handle.target() {
+            Target::Remote(import) => import.shared().call_timeout,
+            _ => TIMEOUT,
+        };
+        let now = Instant::now();
+        let nested = object::nested(self.deadline.from(now, usual));
+        self.state = match send(&handle, interface, method, payload, nested, now) {
+            Ok((answer, guard)) => State::Waiting(answer, guard),
+            Err(fault) => State::Failed(fault),
+        };
+    }
+}
+
+fn send(
+    handle: &Handle,
+    interface: &'static Descriptor,
+    method: u16,
+    payload: Payload,
+    nested: Nested,
+    now: Instant,
+) -> Result<(oneshot::Receiver<Answer>, Guard), Fault> {
+    if nested.depth > DEPTH_MAX {
+        return Err(Fault::never(FaultCode::CHAIN_TOO_DEEP, ""));
+    }
+    if nested.deadline <= now {
+        return Err(Fault::never(FaultCode::DEADLINE, ""));
+    }
+    let (waiter, answer) = oneshot::channel();
+    let of = match (handle.target(), payload) {
+        (Target::Remote(import), Payload::Encoded(body, refs)) => {
+            if let Some(reason) = import.gone() {
+                return Err(Fault::never(FaultCode::GONE, &**reason));
+            }
+            let shared = import.shared();
+            let deadline_ms = shared.millis(nested.deadline);
+            let request = Request {
+                interface,
+                method,
+                body,
+                refs,
+                path: nested.path,
+                depth: nested.depth,
+                deadline_ms,
+                notice: false,
+            };
+            let key = shared.start(import.slot(), import.id(), request, waiter, now)?;
+            Of::Remote(import.clone(), key)
+        }
+        (Target::Remote(_), Payload::Typed(_)) => {
+            return Err(Fault::never(FaultCode::NOT_SENT, "a typed request to a remote object"));
+        }
+        (Target::Dead, _) => return Err(Fault::never(FaultCode::GONE, "")),
+        (Target::Lazy(_), payload) => {
+            let worker = Worker::current_or_any()
+                .ok_or_else(|| Fault::never(FaultCode::NOT_SENT, "no node runs in this process"))?;
+            let started = handle.clone().started(&worker);
+            let Target::Local(object) = started.target() else {
+                return Err(Fault::never(FaultCode::GONE, "it was revoked"));
+            };
+            Of::Local(send_local(object, interface, method, payload, nested, waiter)?)
+        }
+        (Target::Local(object), payload) => {
+            Of::Local(send_local(object, interface, method, payload, nested, waiter)?)
+        }
+    };
+    Ok((answer, Guard::new(of)))
+}
+
+fn send_local(
+    object: &LocalObject,
+    interface: &'static Descriptor,
+    method: u16,
+    payload: Payload,
+    nested: Nested,
+    waiter: oneshot::Sender<Answer>,
+) -> Result<Arc<CallContext>, Fault> {
+    let context = Arc::new(CallContext::within(object::current().as_deref(), nested));
+    let replier = Replier::local(waiter);
+    match payload {
+        Payload::Typed(request) => object.send(method, request, replier, context.clone()),
+        Payload::Encoded(body, refs) => {
+            // The object came home to a proxy of another version of its interface: methods go by name.
+            let name = interface.method(method);
+            let Some(method) = object.descriptor().number_of(name) else {
+                replier.disarm();
+                let text = format!("{}::{name}", object.descriptor().name);
+                return Err(Fault::never(FaultCode::NO_SUCH_METHOD, text));
+            };
+            let refs = crate::answer::Refs::new(refs);
+            let context = context.clone();
+            object.deliver(smallvec![Delivery { method, body: body.into(), refs, replier, context }]);
+        }
+    }
+    Ok(context)
+}
+
+impl<T, E> Future for Call<T, E> {
+    type Output = Result<T, CallError<E>>;
+
+    fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
+        if matches!(self.state, State::Unsent(..)) {
+            self.send();
+        }
+        let answer = match &mut self.state {
+            State::Waiting(answer, guard) => match Pin::new(answer).poll(cx) {
+                Poll::Pending => return Poll::Pending,
+                Poll::Ready(answer) => {
+                    guard.answered = true;
+                    answer.unwrap_or_else(|_| {
+                        Answer::Fault(Fault::new(FaultCode::DISCONNECTED, Ran::Unknown, "nobody answered"))
+                    })
+                }
+            },
+            State::Failed(fault) => Answer::Fault(fault.clone()),
+            State::Unsent(..) | State::Done => panic!("a call was polled after it had ended"),
+        };
+        self.state = State::Done;
+        Poll::Ready((self.read)(answer))
+    }
+}
+
+impl<T, E> fmt::Debug for Call<T, E> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self.state {
+            State::Failed(_) => "Call(failed)",
+            State::Unsent(..) => "Call(unsent)",
+            State::Waiting(..) => "Call(under way)",
+            State::Done => "Call(done)",
+        })
+    }
+}

@@ -1,0 +1,79 @@
+//! The settings of a node.
+
+use std::time::Duration;
+
+use crate::tables::TableLimits;
+
+/// Every limit and habit of a node. The defaults are meant for use; each field says what moving it does.
+///
+/// ```
+/// let mut config = duologue_runtime::Config::default();
+/// config.exports_max = 1_000_000;
+/// config.transport.idle_timeout = std::time::Duration::from_secs(10);
+/// ```
+#[derive(Clone, Debug)]
+#[non_exhaustive]
+pub struct Config {
+    /// What concerns QUIC: windows, time-outs, streams, connections.
+    pub transport: transport::Config,
+    /// Threads that run connections and objects; a connection lives on one of them. Default: one for each core.
+    pub arbiters: usize,
+    /// Lanes that a dialer opens and that all ordinary objects share, 1 to 64. More lanes isolate objects from each other's lost packets
+    /// and cost throughput, since frames share fewer writes. Default: 1.
+    pub shared_lanes: u8,
+    /// Calls that may be unanswered on one object from one connection; the 4,160th waits at its caller. Default: 4,096 and
+    /// 64 in reserve for calls made inside handlers.
+    pub object_permits: u32,
+    /// KiB that may be unanswered on one connection; a call costs its frame's size, at least 1. Default: 16,384.
+    pub connection_permits: u32,
+    /// Objects that the peer of one connection may hold, and that may be held of it. Above it a call that would hand over one more fails as
+    /// `Overloaded`. Default: 65,536.
+    pub exports_max: usize,
+    /// The longest body that rides in a frame, at most 8 KiB. A longer one is refused as `NotSent` (arguments) or `BadReply` (results).
+    /// Default: 8,192 bytes.
+    pub inline_max: usize,
+    /// Bytes that may wait to be written on a lane; above it no further call is started on the connection. Default: 1 MiB.
+    pub outbox_max: usize,
+    /// How long a call over a connection may take if it says nothing else. Default: 30 s.
+    pub call_timeout: Duration,
+    /// The longest deadline that is accepted from a peer. Default: 10 minutes.
+    pub deadline_max: Duration,
+    /// How long running calls may take to end at a shutdown. Default: 10 s.
+    pub drain_timeout: Duration,
+}
+
+impl Default for Config {
+    fn default() -> Config {
+        Config {
+            transport: transport::Config::default(),
+            arbiters: std::thread::available_parallelism().map_or(1, |n| n.get()),
+            shared_lanes: 1,
+            object_permits: 4_160,
+            connection_permits: 16_384,
+            exports_max: 65_536,
+            inline_max: 8 * 1024,
+            outbox_max: 1024 * 1024,
+            call_timeout: crate::call::TIMEOUT,
+            deadline_max: Duration::from_secs(600),
+            drain_timeout: Duration::from_secs(10),
+        }
+    }
+}
+
+/// Permits kept for calls made inside handlers, a level each (N6).
+const RESERVE: u32 = 64;
+
+impl Config {
+    pub(crate) fn tables(&self) -> TableLimits {
+        TableLimits {
+            object_permits: self.object_permits.max(2),
+            connection_permits: self.connection_permits.max(32),
+            reserve: RESERVE,
+            exports_max: self.exports_max,
+            inline_max: self.inline_max.min(8 * 1024),
+            outbox_max: self.outbox_max,
+            deadline_ms: self.call_timeout.as_millis().clamp(1, u128::from(u32::MAX)) as u32,
+            deadline_max_ms: self.deadline_max.as_millis().min(u128::from(u32::MAX)) as u32,
+        }
+    }
+}

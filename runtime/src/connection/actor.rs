@@ -1,0 +1,170 @@
+//! The actor that owns a connection: its control messages and its life cycle, not its traffic.
+//!
+//! Calls go from the reader of a lane to their object and from there to the writer, past this actor. It ends in one place,
+//! [`ConnectionActor::finish`], whatever ended the connection.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use actix::{Actor, ActorContext, Addr, AsyncContext, Context, Handler};
+use tokio::task::AbortHandle;
+
+use super::{CODE_PROTOCOL, Connection, Ended, Shared};
+use crate::node::NodeInner;
+use crate::wire::Control;
+
+pub(crate) type ConnectionAddr = Addr<ConnectionActor>;
+
+/// How long the peer may take to answer a close.
+const CLOSE_TIMEOUT: Duration = Duration::from_secs(1);
+
+pub(crate) struct ConnectionActor {
+    shared: Arc<Shared>,
+    link: transport::Link,
+    node: Arc<NodeInner>,
+    tasks: Vec<AbortHandle>,
+    /// Lane readers that have not seen the end of their stream.
+    lanes_open: usize,
+    closing: Option<Closing>,
+}
+
+/// Who said `Close` first.
+enum Closing {
+    Us { code: u32, reason: String },
+    Peer { code: u32, reason: String },
+}
+
+/// What happens to a connection.
+#[derive(actix::Message)]
+#[rtype(result = "()")]
+pub(crate) enum Message {
+    /// A message of the control stream.
+    Control(Control),
+    /// A lane reader has seen the end of its stream.
+    LaneEnded,
+    /// The peer broke a rule.
+    Violation(String),
+    /// The link has failed.
+    Link(transport::LinkError),
+    /// This side wants to close.
+    Close { code: u32, reason: String },
+    /// Calls of the peer that are under way may end, new ones may not begin.
+    Drain,
+    /// The time to close in good order is over.
+    Abandon,
+}
+
+impl ConnectionActor {
+    pub(crate) fn new(
+        shared: Arc<Shared>,
+        link: transport::Link,
+        node: Arc<NodeInner>,
+        lanes_open: usize,
+    ) -> ConnectionActor {
+        ConnectionActor { shared, link, node, tasks: Vec::new(), lanes_open, closing: None }
+    }
+
+    pub(crate) fn owns(&mut self, task: AbortHandle) {
+        self.tasks.push(task);
+    }
+
+    fn violation(&mut self, rule: String, ctx: &mut Context<Self>) {
+        tracing::warn!(connection = self.shared.id, peer = %self.link.peer(), rule, "the peer broke the protocol");
+        self.link.close(CODE_PROTOCOL, &rule);
+        self.finish(Ended::Violation(rule), ctx);
+    }
+
+    fn close(&mut self, code: u32, reason: String, ctx: &mut Context<Self>) {
+        if self.closing.is_some() {
+            return;
+        }
+        self.shared.with(|tables, _| tables.say_close(code, &reason));
+        self.closing = Some(Closing::Us { code, reason });
+        ctx.notify_later(Message::Abandon, CLOSE_TIMEOUT);
+    }
+
+    /// The peer closes: what it had sent before is read first, then its close is answered.
+    fn peer_closes(&mut self, code: u32, reason: String, ctx: &mut Context<Self>) {
+        match self.closing.take() {
+            Some(Closing::Us { code, reason }) => {
+                self.link.close(code, &reason);
+                self.finish(Ended::ByUs, ctx);
+            }
+            Some(peer) => self.closing = Some(peer),
+            None => {
+                self.closing = Some(Closing::Peer { code, reason });
+                ctx.notify_later(Message::Abandon, CLOSE_TIMEOUT);
+                self.answer_close_if_read();
+            }
+        }
+    }
+
+    fn answer_close_if_read(&mut self) {
+        if self.lanes_open == 0 && matches!(self.closing, Some(Closing::Peer { .. })) {
+            self.shared.with(|tables, _| tables.say_close(0, ""));
+        }
+    }
+
+    /// The one place where a connection ends.
+    fn finish(&mut self, ended: Ended, ctx: &mut Context<Self>) {
+        let ended = match self.closing.take() {
+            Some(Closing::Peer { code, reason }) => Ended::ByPeer { code, reason },
+            Some(Closing::Us { .. }) => Ended::ByUs,
+            None => ended,
+        };
+        tracing::info!(connection = self.shared.id, peer = %self.link.peer(), %ended, "connection closed");
+        self.shared.end(ended);
+        let connection = Connection::of(self.shared.clone());
+        for service in self.shared.instances.take() {
+            service.disconnected(connection.clone());
+        }
+        self.link.close(0, "");
+        for task in self.tasks.drain(..) {
+            task.abort();
+        }
+        self.node.forget(self.shared.id, &self.shared.worker);
+        ctx.stop();
+    }
+}
+
+impl Actor for ConnectionActor {
+    type Context = Context<Self>;
+}
+
+impl Handler<Message> for ConnectionActor {
+    type Result = ();
+
+    fn handle(&mut self, message: Message, ctx: &mut Context<Self>) {
+        if self.shared.ended.borrow().is_some() {
+            return;
+        }
+        match message {
+            Message::Control(Control::Close { code, reason }) => self.peer_closes(code, reason, ctx),
+            Message::Control(message) => {
+                let now_ms = self.shared.now_ms();
+                let obeyed = self.shared.with(|tables, events| tables.control(message, now_ms, events));
+                if let Err(rule) = obeyed {
+                    self.violation(rule.to_string(), ctx);
+                }
+            }
+            Message::LaneEnded => {
+                self.lanes_open = self.lanes_open.saturating_sub(1);
+                self.answer_close_if_read();
+            }
+            Message::Violation(rule) => self.violation(rule, ctx),
+            Message::Link(error) => self.finish(ended_by(error), ctx),
+            Message::Close { code, reason } => self.close(code, reason, ctx),
+            Message::Drain => self.shared.with(|tables, _| tables.drain()),
+            Message::Abandon => self.finish(Ended::ByUs, ctx),
+        }
+    }
+}
+
+fn ended_by(error: transport::LinkError) -> Ended {
+    match error {
+        transport::LinkError::PeerClosed { code, reason } => Ended::ByPeer { code, reason },
+        transport::LinkError::LocallyClosed => Ended::ByUs,
+        transport::LinkError::TimedOut => Ended::TimedOut,
+        other => Ended::Lost(other.to_string()),
+    }
+}

@@ -1,0 +1,358 @@
+//! What all parts of one connection share: its tables behind one lock, and the wakers of its pumps.
+//!
+//! A verb of the tables runs under the lock; what it asks for ([`Events`]) is done after the lock is released, because answers, deliveries
+//! and dropped objects may run code that comes back here.
+
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, OnceLock, Weak};
+use std::time::Duration;
+
+use parking_lot::Mutex;
+use smallvec::SmallVec;
+use tokio::sync::{Notify, watch};
+use tokio::time::Instant;
+
+use super::Ended;
+use super::actor::ConnectionAddr;
+use crate::call::Request;
+use crate::error::Fault;
+use crate::node::{Life, Worker};
+use crate::object::{Delivery, Replier};
+use crate::proxy::{Handle, Target};
+use crate::services::Instances;
+use crate::tables::{CallKey, Events, Tables, Waiter, Wakers};
+use crate::wire::{CallId, ObjectId};
+
+/// One connection, as its actor, its streams, its proxies and its running calls see it.
+pub(crate) struct Shared {
+    pub(crate) id: u64,
+    /// The thread on which all of it runs.
+    pub(crate) worker: Worker,
+    tables: Mutex<Tables>,
+    /// Imports whose last handle was dropped; looked at by the control writer.
+    dropped: Mutex<Vec<ObjectId>>,
+    /// Something is due on the control stream.
+    pub(crate) control: Notify,
+    /// A deadline nearer than `timer_at` was set.
+    pub(crate) timer: Notify,
+    timer_at: AtomicU64,
+    /// An import has ended.
+    shells: Notify,
+    epoch: Instant,
+    pub(crate) call_timeout: Duration,
+    pub(crate) peer: OnceLock<Peer>,
+    /// Given up at the end, so that a proxy that is kept does not keep the link's place.
+    link: Mutex<Option<transport::Link>>,
+    pub(crate) actor: OnceLock<ConnectionAddr>,
+    pub(crate) instances: Instances,
+    pub(crate) ended: watch::Sender<Option<Ended>>,
+    life: Weak<Life>,
+}
+
+/// Who is at the other end.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Peer {
+    pub(crate) id: transport::NodeId,
+    pub(crate) address: std::net::SocketAddr,
+    pub(crate) dialed: bool,
+}
+
+impl std::fmt::Debug for Shared {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "Shared(connection {})", self.id)
+    }
+}
+
+impl Shared {
+    pub(crate) fn new(tables: Tables, worker: Worker, instances: Instances, life: Weak<Life>) -> Arc<Shared> {
+        let call_timeout = tables.call_timeout();
+        static NEXT: AtomicU64 = AtomicU64::new(1);
+        Arc::new(Shared {
+            id: NEXT.fetch_add(1, Ordering::Relaxed),
+            worker,
+            tables: Mutex::new(tables),
+            dropped: Mutex::default(),
+            control: Notify::new(),
+            timer: Notify::new(),
+            timer_at: AtomicU64::new(u64::MAX),
+            shells: Notify::new(),
+            epoch: Instant::now(),
+            call_timeout,
+            peer: OnceLock::new(),
+            link: Mutex::default(),
+            actor: OnceLock::new(),
+            instances,
+            ended: watch::channel(None).0,
+            life,
+        })
+    }
+
+    /// The link that carries the connection.
+    pub(crate) fn attach(&self, link: &transport::Link) {
+        let peer = Peer { id: link.peer(), address: link.remote_address(), dialed: link.dialed() };
+        // Once, when the connection is made.
+        let _ = self.peer.set(peer);
+        *self.link.lock() = Some(link.clone());
+    }
+
+    pub(crate) fn link_stats(&self) -> Option<transport::LinkStats> {
+        self.link.lock().as_ref().map(transport::Link::stats)
+    }
+
+    pub(crate) fn life(&self) -> Option<Arc<Life>> {
+        self.life.upgrade()
+    }
+
+    pub(crate) fn now_ms(&self) -> u64 {
+        self.epoch.elapsed().as_millis() as u64
+    }
+
+    pub(crate) fn instant(&self, ms: u64) -> Instant {
+        self.epoch + Duration::from_millis(ms)
+    }
+
+    /// A time as milliseconds since the connection began.
+    pub(crate) fn millis(&self, time: Instant) -> u64 {
+        time.saturating_duration_since(self.epoch).as_millis() as u64
+    }
+
+    /// Runs verbs of the tables, then does what they ask for.
+    pub(crate) fn with<R>(&self, verbs: impl FnOnce(&mut Tables, &mut Events) -> R) -> R {
+        self.with_events(&mut Events::default(), verbs)
+    }
+
+    /// The same, with a list that its owner uses again: `events` is empty before and after.
+    pub(crate) fn with_events<R>(
+        &self,
+        events: &mut Events,
+        verbs: impl FnOnce(&mut Tables, &mut Events) -> R,
+    ) -> R {
+        let result = self.verbs(events, verbs);
+        self.act(events);
+        result
+    }
+
+    /// Runs verbs of the tables; what they ask for is left to be done with [`Shared::act`].
+    pub(crate) fn verbs<R>(
+        &self,
+        events: &mut Events,
+        verbs: impl FnOnce(&mut Tables, &mut Events) -> R,
+    ) -> R {
+        let (result, due, wakers) = {
+            let mut tables = self.tables.lock();
+            let result = verbs(&mut tables, events);
+            (result, tables.control_is_due(), tables.take_wakers())
+        };
+        wake(wakers);
+        if due {
+            self.control.notify_one();
+        }
+        result
+    }
+
+    /// Does what verbs asked for.
+    pub(crate) fn act(&self, events: &mut Events) {
+        self.deliver(events);
+        self.answer(events);
+    }
+
+    /// Stops calls and hands new ones to their objects; true if there were new ones.
+    pub(crate) fn deliver(&self, events: &mut Events) -> bool {
+        for (context, why) in events.stops.drain(..) {
+            context.stop(why);
+        }
+        let delivered = !events.deliveries.is_empty();
+        // Neighbours for one object are handed over as one batch.
+        let mut deliveries = events.deliveries.drain(..).peekable();
+        while let Some((object, first)) = deliveries.next() {
+            let mut batch = SmallVec::<[Delivery; 1]>::new();
+            batch.push(first);
+            while let Some((_, next)) = deliveries.next_if(|(next, _)| next.key() == object.key()) {
+                batch.push(next);
+            }
+            object.deliver(batch);
+        }
+        delivered
+    }
+
+    /// Gives answers to their callers, and drops what is no longer needed.
+    pub(crate) fn answer(&self, events: &mut Events) {
+        for (waiter, answer) in events.answers.drain(..) {
+            let _ = waiter.send(answer);
+        }
+        if !events.shells.is_empty() {
+            self.shells.notify_waiters();
+            events.shells.clear();
+        }
+        events.garbage.clear();
+        events.requests.clear();
+    }
+
+    /// Sends a call or queues it for permits.
+    pub(crate) fn start(
+        self: &Arc<Self>,
+        slot: usize,
+        id: ObjectId,
+        request: Request,
+        waiter: Waiter,
+        now: Instant,
+    ) -> Result<CallKey, Fault> {
+        self.register(&request.refs)?;
+        let (now_ms, deadline_ms) = (self.millis(now), request.deadline_ms);
+        let (started, wakers) = {
+            let mut tables = self.tables.lock();
+            (tables.start(slot, id, request, waiter, now_ms), tables.take_wakers())
+        };
+        wake(wakers);
+        match started {
+            Ok(key) => {
+                if deadline_ms < self.timer_at.load(Ordering::Relaxed) {
+                    self.timer.notify_one();
+                }
+                Ok(key)
+            }
+            // What was not sent is dropped here, outside of the lock.
+            Err(refused) => Err(refused.0),
+        }
+    }
+
+    /// What is about to be handed over must tell this connection when it ends; what belongs to another cannot go.
+    fn register(self: &Arc<Self>, handles: &[Handle]) -> Result<(), Fault> {
+        for handle in handles {
+            match handle.target() {
+                Target::Local(object) => object.exported_on(self),
+                Target::Remote(import) if !Arc::ptr_eq(import.shared(), self) => {
+                    let text = "a proxy of one connection cannot be handed over on another";
+                    return Err(Fault::never(crate::wire::FaultCode::NOT_SENT, text));
+                }
+                _ => {}
+            }
+        }
+        Ok(())
+    }
+
+    /// The caller no longer waits for a call.
+    pub(crate) fn abandon(&self, key: CallKey) {
+        let now_ms = self.now_ms();
+        self.with(|tables, events| tables.abandon(key, now_ms, events));
+    }
+
+    /// The one answer of a call of the peer, or the end of a notice.
+    pub(crate) fn finish(
+        self: &Arc<Self>,
+        lane: usize,
+        call: Option<CallId>,
+        object: ObjectId,
+        cost: u32,
+        outcome: Result<(&[u8], &[Handle]), Fault>,
+    ) {
+        let outcome = outcome.and_then(|(body, handles)| {
+            self.register(handles).map_err(|fault| Fault {
+                code: crate::wire::FaultCode::BAD_REPLY,
+                ran: crate::Ran::Yes,
+                text: fault.text,
+            })?;
+            Ok((body, handles))
+        });
+        let wakers = {
+            let mut tables = self.tables.lock();
+            tables.finish(lane, call, object, cost, outcome);
+            tables.take_wakers()
+        };
+        wake(wakers);
+    }
+
+    pub(crate) fn replier(
+        self: &Arc<Self>,
+        lane: usize,
+        call: Option<CallId>,
+        object: ObjectId,
+        cost: u32,
+    ) -> Replier {
+        Replier::remote(self.clone(), lane, call, object, cost)
+    }
+
+    /// The last handle of an import was dropped.
+    pub(crate) fn dropped(&self, id: ObjectId) {
+        let mut dropped = self.dropped.lock();
+        if self.ended.borrow().is_some() {
+            return;
+        }
+        let first = dropped.is_empty();
+        dropped.push(id);
+        drop(dropped);
+        if first {
+            self.control.notify_one();
+        }
+    }
+
+    /// Releases what was dropped, then takes what is due on the control stream.
+    pub(crate) fn take_control(&self) -> Vec<u8> {
+        let dropped = std::mem::take(&mut *self.dropped.lock());
+        self.with(|tables, events| {
+            for id in dropped {
+                tables.let_go(id, events);
+            }
+            tables.take_control()
+        })
+    }
+
+    /// Whether handles were dropped that [`Shared::take_control`] has not seen.
+    pub(crate) fn has_dropped(&self) -> bool {
+        !self.dropped.lock().is_empty()
+    }
+
+    pub(crate) fn object_died(&self, key: u64, reason: &Arc<str>) {
+        self.with(|tables, events| tables.die(key, reason, events));
+    }
+
+    /// Waits until an import has ended, or the connection.
+    pub(crate) async fn import_ended(&self, slot: usize, id: ObjectId) {
+        loop {
+            let ended = self.shells.notified();
+            let mut ended = std::pin::pin!(ended);
+            ended.as_mut().enable();
+            {
+                let tables = self.tables.lock();
+                if tables.ended().is_some() || tables.imports.get(slot, id).is_none() {
+                    return;
+                }
+            }
+            ended.await;
+        }
+    }
+
+    /// Ends calls whose deadline has passed; when to look again.
+    pub(crate) fn expire(&self) -> Option<Instant> {
+        let now_ms = self.now_ms();
+        self.with(|tables, events| {
+            // Deadlines are rounded down to milliseconds: none may pass before its millisecond has.
+            tables.expire(now_ms.saturating_sub(1), events);
+            let next = tables.next_deadline();
+            self.timer_at.store(next.unwrap_or(u64::MAX), Ordering::Relaxed);
+            next.map(|ms| self.instant(ms.max(now_ms) + 1))
+        })
+    }
+
+    /// Ends everything that waits, runs or is held. The first reason counts.
+    pub(crate) fn end(&self, ended: Ended) {
+        let reason = ended.to_string();
+        self.with(|tables, events| tables.end(&reason, events));
+        let first = self.ended.send_if_modified(|e| {
+            let first = e.is_none();
+            e.get_or_insert(ended);
+            first
+        });
+        if first {
+            *self.link.lock() = None;
+            self.dropped.lock().clear();
+            self.shells.notify_waiters();
+        }
+    }
+}
+
+fn wake(wakers: Wakers) {
+    if !wakers.is_empty() {
+        wakers.into_iter().for_each(std::task::Waker::wake);
+    }
+}

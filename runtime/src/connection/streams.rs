@@ -1,0 +1,177 @@
+//! The pumps of a connection: tasks between its streams and its tables. Each is thin; the rules are in the tables.
+//!
+//! A reader never waits for an object, a permit, an outbox or an application (N1).
+
+use std::sync::Arc;
+use std::task::Poll;
+use std::time::Duration;
+
+use bytes::Bytes;
+use tokio::time::{sleep_until, timeout};
+use transport::frame::Deframer;
+use transport::{RecvStream, SendStream, StreamError};
+
+use super::{Message, Shared};
+use crate::tables::{Events, Violation};
+use crate::wire::{self, FRAME_MAX};
+
+fn tell(shared: &Shared, message: Message) {
+    if let Some(actor) = shared.actor.get() {
+        actor.do_send(message);
+    }
+}
+
+fn stream_failed(shared: &Shared, error: StreamError) {
+    match error {
+        StreamError::Link(error) => tell(shared, Message::Link(error)),
+        other => tell(shared, Message::Violation(format!("a stream of the connection ended: {other}"))),
+    }
+}
+
+/// Reads a lane: all frames of a chunk under one lock, then acts.
+///
+/// An answer may not overtake calls that came before it on the lane: objects to which something was delivered get
+/// their turn on this thread before an answer that came later is given to its caller.
+pub(crate) async fn read_lane(shared: Arc<Shared>, lane: usize, mut stream: RecvStream, first: Bytes) {
+    let mut deframer = Deframer::new(FRAME_MAX);
+    let mut next = Some(first);
+    let mut events = Events::default();
+    let mut delivered = false;
+    loop {
+        let chunk = match next.take() {
+            Some(chunk) => chunk,
+            None => match stream.next().await {
+                Ok(Some(chunk)) => chunk,
+                Ok(None) => {
+                    return match deframer.finish() {
+                        Ok(()) => tell(&shared, Message::LaneEnded),
+                        Err(e) => tell(&shared, Message::Violation(e.to_string())),
+                    };
+                }
+                Err(e) => return stream_failed(&shared, e),
+            },
+        };
+        deframer.push(chunk);
+        let now_ms = shared.now_ms();
+        let read = shared.verbs(&mut events, |tables, events| {
+            loop {
+                match deframer.next() {
+                    Ok(Some(frame)) => {
+                        let received = tables.receive(&shared, lane, frame, now_ms, events);
+                        received.map_err(|v: Violation| v.to_string())?;
+                    }
+                    Ok(None) => break,
+                    Err(e) => return Err(e.to_string()),
+                }
+            }
+            tables.chunk_done(now_ms, events);
+            Ok(())
+        });
+        delivered |= shared.deliver(&mut events);
+        if delivered && !events.answers.is_empty() {
+            tokio::task::yield_now().await;
+            delivered = false;
+        }
+        shared.answer(&mut events);
+        if let Err(rule) = read {
+            return tell(&shared, Message::Violation(rule));
+        }
+    }
+}
+
+/// What a peer must take within the idle time; a slow one that takes it is no dead one. Most writes are shorter.
+const PIECE: usize = 256 * 1024;
+
+/// Writes a lane: whatever has gathered since the last write, as one chunk.
+pub(crate) async fn write_lane(shared: Arc<Shared>, lane: usize, mut stream: SendStream, idle: Duration) {
+    loop {
+        let taken = std::future::poll_fn(|cx| {
+            let now_ms = shared.now_ms();
+            shared.with(|tables, events| match tables.take_lane(lane, now_ms, events) {
+                Some(bytes) => Poll::Ready(Some(bytes)),
+                None if tables.lanes[lane].is_closed() => Poll::Ready(None),
+                None if tables.is_closing() => Poll::Ready(None),
+                None => {
+                    tables.lanes[lane].wait(cx.waker());
+                    Poll::Pending
+                }
+            })
+        });
+        let Some(mut bytes) = taken.await else {
+            let _ = stream.finish();
+            return;
+        };
+        while !bytes.is_empty() {
+            let piece = bytes.split_to(bytes.len().min(PIECE));
+            match timeout(idle, stream.send(piece)).await {
+                Ok(Ok(())) => {}
+                Ok(Err(e)) => return stream_failed(&shared, e),
+                Err(_) => return tell(&shared, Message::Violation("it takes nothing off a lane".into())),
+            }
+        }
+    }
+}
+
+/// Reads the control stream after `Hello`.
+pub(crate) async fn read_control(shared: Arc<Shared>, mut stream: RecvStream, mut deframer: Deframer) {
+    loop {
+        loop {
+            match deframer.next() {
+                Ok(None) => break,
+                Ok(Some(frame)) => match wire::read_control(&frame) {
+                    Ok(None) => {}
+                    Ok(Some(message)) => tell(&shared, Message::Control(message)),
+                    Err(e) => return tell(&shared, Message::Violation(e.to_string())),
+                },
+                Err(e) => return tell(&shared, Message::Violation(e.to_string())),
+            }
+        }
+        match stream.next().await {
+            Ok(Some(chunk)) => deframer.push(chunk),
+            Ok(None) => return tell(&shared, Message::Violation("the control stream ended".into())),
+            Err(e) => return stream_failed(&shared, e),
+        }
+    }
+}
+
+/// Writes the control stream: what is due is state in the tables, turned into frames here.
+pub(crate) async fn write_control(shared: Arc<Shared>, mut stream: SendStream, idle: Duration) {
+    loop {
+        let bytes = shared.take_control();
+        if bytes.is_empty() {
+            if shared.has_dropped() {
+                continue;
+            }
+            shared.control.notified().await;
+            continue;
+        }
+        match timeout(idle, stream.send(bytes.into())).await {
+            Ok(Ok(())) => {}
+            Ok(Err(e)) => return stream_failed(&shared, e),
+            Err(_) => {
+                return tell(&shared, Message::Violation("it takes nothing off the control stream".into()));
+            }
+        }
+    }
+}
+
+/// Ends calls at their deadline.
+pub(crate) async fn keep_time(shared: Arc<Shared>) {
+    loop {
+        match shared.expire() {
+            None => shared.timer.notified().await,
+            Some(next) => tokio::select! {
+                () = sleep_until(next) => {}
+                () = shared.timer.notified() => {}
+            },
+        }
+    }
+}
+
+/// The peer opens no streams beyond its lanes: none is defined yet. Also the first to hear that the link has ended.
+pub(crate) async fn refuse_streams(shared: Arc<Shared>, link: transport::Link) {
+    match link.accept().await {
+        Ok(_) => tell(&shared, Message::Violation("a stream that nobody asked for".into())),
+        Err(e) => tell(&shared, Message::Link(e)),
+    }
+}

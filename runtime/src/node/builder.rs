@@ -1,0 +1,229 @@
+//! Setting a node up, and starting its threads.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+use std::sync::atomic::AtomicBool;
+
+use parking_lot::Mutex;
+use tokio::sync::{Notify, oneshot, watch};
+use transport::{Endpoint, Identity, Trust};
+
+use super::life::{Life, Thread};
+use super::trust::Credentials;
+use super::{ConnectError, Node, NodeError, NodeInner, Worker};
+use crate::config::Config;
+use crate::services::{Factory, FactoryAs, Maker, Services};
+
+/// A node to be: what it serves, who it is, whom it trusts.
+///
+/// ```no_run
+/// # use duologue_runtime::Node;
+/// # use transport::{Identity, NodeId, Trust};
+/// # async fn start(path: &str, peer_id: NodeId) -> Result<(), Box<dyn std::error::Error>> {
+/// let node = Node::builder()
+///     .identity(Identity::load_or_create(path)?)
+///     .trust(Trust::pinned([peer_id]))
+///     // .serve(|| Desk { total: 0 })
+///     .bind("0.0.0.0:18861")
+///     .await?;
+/// node.run().await;
+/// # Ok(())
+/// # }
+/// ```
+#[derive(Debug, Default)]
+#[must_use = "a node runs after `bind` or `start`"]
+pub struct NodeBuilder {
+    config: Config,
+    identity: Option<Identity>,
+    trust: Option<Trust>,
+    services: Services,
+    here: bool,
+}
+
+impl NodeBuilder {
+    /// What every peer finds first; each connection gets an instance of its own. Share state by cloning an `Arc` into the closure.
+    pub fn serve<T, F: Factory<T>>(mut self, factory: F) -> Self {
+        self.services.root = Some(Maker::each(factory));
+        self
+    }
+
+    /// The same, with one instance for all connections, made when the first one needs it.
+    pub fn serve_shared<T, F: Factory<T>>(mut self, factory: F) -> Self {
+        self.services.root = Some(Maker::each(factory).shared());
+        self
+    }
+
+    /// For a type with several services: which one is the root.
+    pub fn serve_as<P: 'static>(mut self, factory: impl FactoryAs<P>) -> Self {
+        self.services.root = Some(Maker::each_as::<P>(factory));
+        self
+    }
+
+    /// A further service under a name of its own; each connection that opens it gets an instance.
+    pub fn service<T, F: Factory<T>>(mut self, name: &str, factory: F) -> Self {
+        self.services.named.push((name.to_owned(), Maker::each(factory)));
+        self
+    }
+
+    /// A further service with one instance for all connections.
+    pub fn service_shared<T, F: Factory<T>>(mut self, name: &str, factory: F) -> Self {
+        self.services.named.push((name.to_owned(), Maker::each(factory).shared()));
+        self
+    }
+
+    /// Who the node is. Without it a node on loopback has a fresh key, and one that dials elsewhere the key of the user's configuration
+    /// directory.
+    pub fn identity(mut self, identity: Identity) -> Self {
+        self.identity = Some(identity);
+        self
+    }
+
+    /// Whom the node lets in and whom it dials.
+    pub fn trust(mut self, trust: Trust) -> Self {
+        self.trust = Some(trust);
+        self
+    }
+
+    /// All settings at once.
+    pub fn config(mut self, config: Config) -> Self {
+        self.config = config;
+        self
+    }
+
+    /// How many threads the node runs; see [`Config::arbiters`].
+    pub fn arbiters(mut self, count: usize) -> Self {
+        self.config.arbiters = count;
+        self
+    }
+
+    /// Runs the whole node on the thread that starts it, which must have `#[actix::main]` or a tokio `LocalSet`: for single-threaded
+    /// programs and for tests under virtual time.
+    pub fn on_this_thread(mut self) -> Self {
+        self.here = true;
+        self
+    }
+
+    /// Starts a node that only dials.
+    pub async fn start(self) -> Result<Node, NodeError> {
+        self.launch(None).await
+    }
+
+    /// Starts the node and listens on `address`, `"host:port"`; port 0 takes a free one.
+    ///
+    /// An address of this machine only (loopback) lets every process of this machine in unless a trust was chosen; any other
+    /// needs one.
+    pub async fn bind(self, address: impl Into<String>) -> Result<Node, NodeError> {
+        self.launch(Some(address.into())).await
+    }
+
+    async fn launch(self, address: Option<String>) -> Result<Node, NodeError> {
+        let NodeBuilder { config, identity, trust, services, here } = self;
+        let (workers, thread) = if here {
+            (vec![worker_here()?], None)
+        } else {
+            let (workers, thread) = start_threads(config.arbiters.clamp(1, 1_024)).await?;
+            (workers, Some(thread))
+        };
+        let credentials = Credentials::new(identity, trust);
+        let endpoint = match address {
+            None => None,
+            Some(address) => Some(bind(&address, &credentials, &config, &workers[0]).await?),
+        };
+        let node = Arc::new(NodeInner {
+            config,
+            boot: rand::random(),
+            credentials,
+            workers,
+            endpoint,
+            dialers: Mutex::new(HashMap::new()),
+            services: Arc::new(services),
+            connections: Mutex::default(),
+            changed: Notify::new(),
+            draining: AtomicBool::new(false),
+            down: watch::channel(false).0,
+        });
+        let life = Life::new(node.clone(), thread);
+        if let Some(endpoint) = node.endpoint.clone() {
+            let (inner, weak) = (node.clone(), Arc::downgrade(&life));
+            node.workers[0].run(move || {
+                tokio::task::spawn_local(inner.accept(endpoint, weak));
+            });
+        }
+        Ok(Node { inner: node, life })
+    }
+}
+
+async fn bind(
+    address: &str,
+    credentials: &Credentials,
+    config: &Config,
+    worker: &Worker,
+) -> Result<Endpoint, NodeError> {
+    let wrong = |reason: String| NodeError::Address { address: address.to_owned(), reason };
+    let resolved = tokio::net::lookup_host(address).await.map_err(|e| wrong(e.to_string()))?;
+    let at = resolved.into_iter().next().ok_or_else(|| wrong("the name has no address".into()))?;
+    let (identity, trust) = if at.ip().to_canonical().is_loopback() {
+        credentials.local()?
+    } else if credentials.trust_chosen() {
+        credentials.listening().map_err(|e| match e {
+            ConnectError::Identity(e) => NodeError::Identity(e),
+            other => wrong(other.to_string()),
+        })?
+    } else {
+        return Err(NodeError::TrustNotChosen(at));
+    };
+    let config = config.transport.clone();
+    let bound = worker.call(move || async move { Endpoint::bind(at, &identity, &trust, &config) }).await;
+    let endpoint = bound.ok_or_else(|| NodeError::Thread("it has ended".into()))??;
+    tracing::info!(address = %endpoint.local_addr(), id = %endpoint.node_id(), "listening");
+    Ok(endpoint)
+}
+
+/// This thread as the node's only one.
+fn worker_here() -> Result<Worker, NodeError> {
+    if let Some(worker) = Worker::current() {
+        return Ok(worker);
+    }
+    // Where no `LocalSet` is entered, tokio's `spawn_local` panics; there is no way to ask beforehand.
+    std::panic::catch_unwind(Worker::here).map_err(|_| NodeError::NoLocalSet)
+}
+
+/// Starts an actix system on a thread of its own, with further arbiters; the system's own thread is the first worker.
+async fn start_threads(count: usize) -> Result<(Vec<Worker>, Thread), NodeError> {
+    let (started, workers) = oneshot::channel();
+    let (stop, stopped) = oneshot::channel();
+    let (gone, ended) = oneshot::channel();
+    let failed = |e: std::io::Error| NodeError::Thread(e.to_string());
+    std::thread::Builder::new()
+        .name("duologue-0".to_owned())
+        .spawn(move || {
+            actix::System::new().block_on(async move {
+                let mut workers = vec![Worker::here()];
+                let mut arbiters = Vec::new();
+                for _ in 1..count {
+                    let arbiter = actix::Arbiter::new();
+                    let (tx, rx) = oneshot::channel();
+                    arbiter.spawn_fn(move || {
+                        let _ = tx.send(Worker::here());
+                    });
+                    if let Ok(worker) = rx.await {
+                        workers.push(worker);
+                    }
+                    arbiters.push(arbiter);
+                }
+                if started.send(workers).is_ok() {
+                    let _ = stopped.await;
+                }
+                for arbiter in &arbiters {
+                    arbiter.stop();
+                }
+                for arbiter in arbiters {
+                    let _ = arbiter.join();
+                }
+            });
+            let _ = gone.send(());
+        })
+        .map_err(failed)?;
+    let workers = workers.await.map_err(|_| NodeError::Thread("it ended at once".into()))?;
+    Ok((workers, Thread { stop, ended }))
+}

@@ -1,0 +1,303 @@
+//! A node: one identity, its endpoints, its threads, what it serves, and the connections it has.
+
+mod builder;
+mod dial;
+mod error;
+mod life;
+mod trust;
+mod worker;
+
+pub use builder::NodeBuilder;
+pub use dial::Connecting;
+pub use error::{ConnectError, NodeError};
+pub(crate) use life::Life;
+pub use worker::Worker;
+
+use std::collections::HashMap;
+use std::fmt;
+use std::net::SocketAddr;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Weak};
+use std::time::Duration;
+
+use foldhash::fast::RandomState;
+use parking_lot::Mutex;
+use tokio::sync::{Notify, watch};
+use transport::{Endpoint, NodeId};
+
+use crate::config::Config;
+use crate::connection::{self, Connection, ConnectionStats, Message, Shared};
+use crate::object::Dispatch;
+use crate::proxy::{Handle, Proxy};
+use crate::services::Services;
+use trust::Credentials;
+
+/// A running peer: it serves, it dials, or both.
+///
+/// A handle: clones are the same node. It runs while a handle, a connection or a proxy of it is held, or until [`Node::shutdown`].
+///
+/// ```
+/// # use duologue_runtime::Node;
+/// # #[tokio::main(flavor = "current_thread")]
+/// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+/// let server = Node::builder().bind("127.0.0.1:0").await?;
+/// let client = Node::new().await?;
+/// let conn = client.connect(server.local_addr().to_string()).await?;
+/// conn.ping().await?;
+/// server.shutdown().await;
+/// # Ok(())
+/// # }
+/// ```
+#[derive(Clone)]
+pub struct Node {
+    inner: Arc<NodeInner>,
+    life: Arc<Life>,
+}
+
+/// What all parts of a node share.
+pub(crate) struct NodeInner {
+    pub(crate) config: Config,
+    pub(crate) boot: u64,
+    credentials: Credentials,
+    workers: Vec<Worker>,
+    endpoint: Option<Endpoint>,
+    dialers: Mutex<HashMap<(usize, bool), Endpoint>>,
+    services: Arc<Services>,
+    connections: Mutex<HashMap<u64, Weak<Shared>, RandomState>>,
+    /// Something about the connections has changed.
+    changed: Notify,
+    draining: AtomicBool,
+    down: watch::Sender<bool>,
+}
+
+/// What a node holds at this moment: the sum over its connections.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct NodeStats {
+    /// Connections that are open.
+    pub connections: usize,
+    /// What they hold.
+    pub total: ConnectionStats,
+}
+
+impl Node {
+    /// A node with the default settings that only dials.
+    pub async fn new() -> Result<Node, NodeError> {
+        Node::builder().start().await
+    }
+
+    /// A node to be set up: what it serves, its identity, whom it trusts, where it listens.
+    pub fn builder() -> NodeBuilder {
+        NodeBuilder::default()
+    }
+
+    /// Connects to the node at `target`, `"host:port"`. Awaits as it is, or serves something on this connection first:
+    ///
+    /// ```text
+    /// let conn = node.connect("localhost:18861").serve(|| MyClientService).await?;
+    /// ```
+    pub fn connect(&self, target: impl Into<String>) -> Connecting {
+        Connecting::new(self.clone(), target.into())
+    }
+
+    /// The identity that peers see; settled by the first bind or connect.
+    ///
+    /// A node that only dials and has not dialed yet settles it now, as for a peer on this machine.
+    pub fn id(&self) -> NodeId {
+        self.inner.credentials.id()
+    }
+
+    /// Where the node listens.
+    ///
+    /// # Panics
+    /// If it only dials; see [`Node::try_local_addr`].
+    pub fn local_addr(&self) -> SocketAddr {
+        self.try_local_addr().expect("this node only dials: it was not bound to an address")
+    }
+
+    /// Where the node listens, if it does.
+    pub fn try_local_addr(&self) -> Option<SocketAddr> {
+        self.inner.endpoint.as_ref().map(Endpoint::local_addr)
+    }
+
+    /// A proxy on a value that `make` makes on one of the node's threads.
+    ///
+    /// ```text
+    /// let desk: CalculatorProxy = node.host(|| Desk { total: 0 });
+    /// ```
+    pub fn host<P, S>(&self, make: impl FnOnce() -> S + Send + 'static) -> P
+    where
+        P: Proxy + Dispatch<S>,
+        S: 'static,
+    {
+        let worker = Worker::current().unwrap_or_else(|| self.inner.least_loaded().1);
+        P::from_handle(Handle::local(crate::object::host::<P, S>(Box::new(make), &worker)))
+    }
+
+    /// The open connections.
+    pub fn connections(&self) -> Vec<Connection> {
+        self.inner.open_connections().into_iter().map(Connection::of).collect()
+    }
+
+    /// What the node holds now.
+    pub fn stats(&self) -> NodeStats {
+        let mut stats = NodeStats::default();
+        for connection in self.connections() {
+            stats.connections += 1;
+            stats.total += connection.stats();
+        }
+        stats
+    }
+
+    /// Waits until `done` says so of the node's figures; looked at whenever a connection opens or ends, and every few milliseconds.
+    pub async fn until(&self, done: impl Fn(NodeStats) -> bool) {
+        loop {
+            let mut changed = std::pin::pin!(self.inner.changed.notified());
+            changed.as_mut().enable();
+            if done(self.stats()) {
+                return;
+            }
+            let _ = tokio::time::timeout(Duration::from_millis(2), changed).await;
+        }
+    }
+
+    /// Serves until Ctrl-C or SIGTERM, then drains: calls under way may end, new ones are refused.
+    pub async fn run(&self) {
+        let mut down = self.inner.down.subscribe();
+        tokio::select! {
+            () = signalled() => tracing::info!("signal received, draining"),
+            _ = down.wait_for(|down| *down) => return,
+        }
+        self.shutdown().await;
+    }
+
+    /// Ends the node in good order: no new connections, no new calls; running calls may end within
+    /// [`Config::drain_timeout`]; then every connection is closed.
+    pub async fn shutdown(&self) {
+        self.inner.drain().await;
+        self.life.stop().await;
+    }
+}
+
+impl fmt::Debug for Node {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let mut f = f.debug_struct("Node");
+        f.field("id", &self.inner.credentials.settled());
+        f.field("local_addr", &self.try_local_addr()).finish_non_exhaustive()
+    }
+}
+
+impl NodeInner {
+    fn open_connections(&self) -> Vec<Arc<Shared>> {
+        self.connections.lock().values().filter_map(Weak::upgrade).collect()
+    }
+
+    /// The thread with the fewest connections; the endpoint's own among equals.
+    fn least_loaded(&self) -> (usize, Worker) {
+        let (n, worker) = self
+            .workers
+            .iter()
+            .enumerate()
+            .min_by_key(|(n, w)| (w.load(), *n))
+            .expect("a node has at least one thread");
+        (n, worker.clone())
+    }
+
+    pub(crate) fn remember(&self, shared: &Arc<Shared>) {
+        self.connections.lock().insert(shared.id, Arc::downgrade(shared));
+        self.changed.notify_waiters();
+    }
+
+    pub(crate) fn forget(&self, id: u64, worker: &Worker) {
+        self.connections.lock().remove(&id);
+        worker.unloaded();
+        self.changed.notify_waiters();
+    }
+
+    /// Takes connections until the endpoint is closed. Each is handed to the thread it will live on, and accepted there.
+    async fn accept(self: Arc<Self>, endpoint: Endpoint, life: Weak<Life>) {
+        while let Some(incoming) = endpoint.accept().await {
+            if self.draining.load(Ordering::Relaxed) {
+                incoming.refuse();
+                continue;
+            }
+            let (_, worker) = self.least_loaded();
+            worker.loaded();
+            let (node, life) = (self.clone(), life.clone());
+            let on = worker.clone();
+            worker.run(move || {
+                tokio::task::spawn_local(async move {
+                    let remote = incoming.remote_address();
+                    let services = node.services.clone();
+                    let opened = match incoming.accept().await {
+                        Ok(link) => connection::accepted(link, node.clone(), life, on.clone(), services)
+                            .await
+                            .map_err(|e| e.to_string()),
+                        Err(e) => Err(e.to_string()),
+                    };
+                    if let Err(reason) = opened {
+                        on.unloaded();
+                        tracing::warn!(%remote, reason, "a connection was refused");
+                    }
+                });
+            });
+        }
+    }
+
+    /// No new connections and calls; waits for the running ones, then closes every connection.
+    async fn drain(&self) {
+        self.draining.store(true, Ordering::Relaxed);
+        let limit = tokio::time::Instant::now() + self.config.drain_timeout;
+        for shared in self.open_connections() {
+            if let Some(actor) = shared.actor.get() {
+                actor.do_send(Message::Drain);
+            }
+        }
+        let idle = async {
+            loop {
+                let busy = self.open_connections().iter().any(|s| s.with(|t, _| t.running.len() > 0));
+                if !busy {
+                    return;
+                }
+                tokio::time::sleep(Duration::from_millis(2)).await;
+            }
+        };
+        if tokio::time::timeout_at(limit, idle).await.is_err() {
+            tracing::warn!("calls were still running when the drain time was over");
+        }
+        self.close_all("the node shuts down").await;
+    }
+
+    /// Closes every connection and waits until all are closed.
+    pub(crate) async fn close_all(&self, reason: &str) {
+        let open: Vec<Connection> = self.open_connections().into_iter().map(Connection::of).collect();
+        for connection in &open {
+            if let Some(actor) = connection.shared().actor.get() {
+                actor.do_send(Message::Close { code: 0, reason: reason.to_owned() });
+            }
+        }
+        for connection in open {
+            connection.closed().await;
+        }
+    }
+
+    fn endpoints(&self) -> Vec<Endpoint> {
+        self.endpoint.iter().cloned().chain(self.dialers.lock().values().cloned()).collect()
+    }
+}
+
+/// Ctrl-C anywhere, SIGTERM on Unix.
+async fn signalled() {
+    #[cfg(unix)]
+    {
+        use tokio::signal::unix::{SignalKind, signal};
+        if let Ok(mut term) = signal(SignalKind::terminate()) {
+            tokio::select! {
+                _ = tokio::signal::ctrl_c() => {}
+                _ = term.recv() => {}
+            }
+            return;
+        }
+    }
+    let _ = tokio::signal::ctrl_c().await;
+}

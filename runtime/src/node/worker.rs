@@ -1,0 +1,125 @@
+//! One thread of a node, as something that takes work: connections and objects live there.
+
+use std::cell::RefCell;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Arc, Weak};
+use std::thread::ThreadId;
+
+use parking_lot::Mutex;
+use tokio::sync::{mpsc, oneshot};
+
+/// A thread of a node. It runs its jobs in order, on a current-thread runtime with a `LocalSet`.
+#[derive(Clone)]
+pub struct Worker(Arc<Inner>);
+
+struct Inner {
+    jobs: mpsc::UnboundedSender<Job>,
+    thread: ThreadId,
+    load: AtomicUsize,
+}
+
+type Job = Box<dyn FnOnce() + Send>;
+type LocalJob = Box<dyn FnOnce()>;
+
+thread_local! {
+    static CURRENT: RefCell<Option<Weak<Inner>>> = const { RefCell::new(None) };
+    static LOCAL: RefCell<Option<mpsc::UnboundedSender<LocalJob>>> = const { RefCell::new(None) };
+}
+
+/// All threads of nodes in this process, for what is called from outside of any.
+static ALL: Mutex<Vec<Weak<Inner>>> = Mutex::new(Vec::new());
+
+impl std::fmt::Debug for Worker {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "Worker({:?}, {} connections)", self.0.thread, self.load())
+    }
+}
+
+impl Worker {
+    /// Makes this thread a worker; its jobs run until all its handles are gone. Needs a `LocalSet`.
+    pub(crate) fn here() -> Worker {
+        let (jobs, mut queue) = mpsc::unbounded_channel::<Job>();
+        let (local, mut local_queue) = mpsc::unbounded_channel::<LocalJob>();
+        let thread = std::thread::current().id();
+        let worker = Worker(Arc::new(Inner { jobs, thread, load: AtomicUsize::new(0) }));
+        CURRENT.set(Some(Arc::downgrade(&worker.0)));
+        LOCAL.set(Some(local));
+        let mut all = ALL.lock();
+        all.retain(|w| w.strong_count() > 0);
+        all.push(Arc::downgrade(&worker.0));
+        drop(all);
+        tokio::task::spawn_local(async move {
+            loop {
+                let job: LocalJob = tokio::select! {
+                    biased;
+                    Some(job) = local_queue.recv() => job,
+                    job = queue.recv() => match job {
+                        Some(job) => job,
+                        None => return,
+                    },
+                };
+                if catch_unwind(AssertUnwindSafe(job)).is_err() {
+                    tracing::error!("a job of a node's thread panicked");
+                }
+            }
+        });
+        worker
+    }
+
+    /// The worker of this thread, if it is a node's.
+    pub(crate) fn current() -> Option<Worker> {
+        CURRENT.with_borrow(|w| w.as_ref()?.upgrade().map(Worker))
+    }
+
+    /// The worker of this thread, or any of this process.
+    pub(crate) fn current_or_any() -> Option<Worker> {
+        Worker::current().or_else(|| {
+            let alive = |w: &Weak<Inner>| w.upgrade().filter(|w| !w.jobs.is_closed()).map(Worker);
+            ALL.lock().iter().find_map(alive)
+        })
+    }
+
+    /// Runs a job on the thread, after those before it.
+    pub(crate) fn run(&self, job: impl FnOnce() + Send + 'static) {
+        // A thread that has ended takes nothing; what the job holds is dropped, which ends whoever waits for it.
+        let _ = self.0.jobs.send(Box::new(job));
+    }
+
+    /// Runs a job that stays on this very thread, inside its `LocalSet`, which a task made by `tokio::spawn` on this thread is not.
+    /// False if the thread is no worker.
+    pub(crate) fn run_here(job: impl FnOnce() + 'static) -> bool {
+        LOCAL.with_borrow(|local| local.as_ref().is_some_and(|local| local.send(Box::new(job)).is_ok()))
+    }
+
+    /// Runs a future on the thread and waits for what it gives; `None` if the thread has ended.
+    pub(crate) async fn call<F: Future + 'static>(
+        &self,
+        make: impl FnOnce() -> F + Send + 'static,
+    ) -> Option<F::Output>
+    where
+        F::Output: Send,
+    {
+        let (tx, rx) = oneshot::channel();
+        self.run(move || {
+            let future = make();
+            tokio::task::spawn_local(async move {
+                let _ = tx.send(future.await);
+            });
+        });
+        rx.await.ok()
+    }
+
+    /// Connections that live here.
+    pub(crate) fn load(&self) -> usize {
+        self.0.load.load(Ordering::Relaxed)
+    }
+
+    pub(crate) fn loaded(&self) {
+        self.0.load.fetch_add(1, Ordering::Relaxed);
+    }
+
+    pub(crate) fn unloaded(&self) {
+        self.0.load.fetch_sub(1, Ordering::Relaxed);
+    }
+}

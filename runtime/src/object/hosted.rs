@@ -1,0 +1,405 @@
+//! A value on its thread, behind its fair turn: `&self` calls together, a `&mut self` call alone, in order of arrival.
+//!
+//! A call that is ready at its first poll is answered without a task. One that waits, for its turn or in its own code,
+//! becomes a task that ends by its result, its deadline, a stop, or a panic. A panic ends only its own call; in a
+//! `&mut self` method it ends the object, whose half-changed state is nobody's friend.
+
+use std::any::Any;
+use std::cell::{Cell, RefCell, RefMut};
+use std::collections::HashMap;
+use std::future::Future;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::pin::Pin;
+use std::rc::Rc;
+use std::sync::Arc;
+use std::task::{Context, Poll, Waker};
+
+use foldhash::fast::RandomState;
+use slab::Slab;
+use tokio::time::{Sleep, sleep_until};
+
+use super::context::{CallContext, Stop, enter, poll_in};
+use super::local::Fate;
+use super::{Incoming, Shape};
+use crate::connection::Connection;
+use crate::error::{Fault, Ran};
+use crate::tables::{Access, Arrival, Ticket, Turn};
+use crate::wire::{FaultCode, Token};
+
+/// A served value, its turn, and the calls that wait or run on it. Never leaves its thread.
+pub struct Hosted<S>(Rc<Inner<S>>);
+
+struct Inner<S> {
+    /// `None` once the object is gone.
+    value: RefCell<Option<S>>,
+    turn: RefCell<Turn>,
+    /// Who waits for a ticket to be called.
+    waiting: RefCell<HashMap<Ticket, Option<Waker>, RandomState>>,
+    /// The calls that became tasks, to be stopped when the object ends.
+    tasks: RefCell<Slab<Arc<CallContext>>>,
+    /// Who holds the turn alone, for messages.
+    writer: RefCell<Option<String>>,
+    /// Whether calls may wait for each other here, so that each needs a token.
+    exclusive: bool,
+    gone: Cell<bool>,
+    fate: Arc<Fate>,
+}
+
+impl<S> std::fmt::Debug for Hosted<S> {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "Hosted({})", std::any::type_name::<S>())
+    }
+}
+
+impl<S> Clone for Hosted<S> {
+    fn clone(&self) -> Self {
+        Hosted(self.0.clone())
+    }
+}
+
+type Work<T> = Pin<Box<dyn Future<Output = T>>>;
+
+impl<S: 'static> Hosted<S> {
+    pub(crate) fn new(value: S, exclusive: bool, fate: Arc<Fate>) -> Hosted<S> {
+        Hosted(Rc::new(Inner {
+            value: RefCell::new(Some(value)),
+            turn: RefCell::new(Turn::new()),
+            waiting: RefCell::default(),
+            tasks: RefCell::default(),
+            writer: RefCell::default(),
+            exclusive,
+            gone: Cell::new(false),
+            fate,
+        }))
+    }
+
+    /// Runs an async `&self` method.
+    pub fn read<R: Shape, F>(&self, call: Incoming, method: F)
+    where
+        F: AsyncFnOnce(&S) -> R::Returned + 'static,
+    {
+        let inner = self.0.clone();
+        self.start::<R>(call, Access::Read, move || Box::pin(read_value(inner, method)));
+    }
+
+    /// Runs an async `&mut self` method.
+    pub fn write<R: Shape, F>(&self, call: Incoming, method: F)
+    where
+        F: AsyncFnOnce(&mut S) -> R::Returned + 'static,
+    {
+        let inner = self.0.clone();
+        self.start::<R>(call, Access::Write, move || Box::pin(write_value(inner, method)));
+    }
+
+    /// Runs a plain `&self` method: no future, no box, if its turn is free.
+    pub fn read_now<R: Shape, F>(&self, call: Incoming, method: F)
+    where
+        F: FnOnce(&S) -> R::Returned + 'static,
+    {
+        self.start_now::<R>(call, Access::Read, move |inner| {
+            method(inner.value.borrow().as_ref().expect("a gone object starts no call"))
+        });
+    }
+
+    /// Runs a plain `&mut self` method.
+    pub fn write_now<R: Shape, F>(&self, call: Incoming, method: F)
+    where
+        F: FnOnce(&mut S) -> R::Returned + 'static,
+    {
+        self.start_now::<R>(call, Access::Write, move |inner| method(&mut inner.value_mut()));
+    }
+
+    /// Runs a hook of a connection, in line with the calls.
+    pub(crate) fn hook(&self, call: Incoming, connection: Connection, hook: fn(&mut S, &Connection)) {
+        self.write_now::<super::Plain<()>, _>(call, move |value| hook(value, &connection));
+    }
+
+    /// The object ends: running calls are stopped, waiting ones refused, the value is dropped when nobody uses it.
+    pub(crate) fn end(&self) {
+        if self.0.gone.replace(true) {
+            return;
+        }
+        let tasks: Vec<_> = self.0.tasks.borrow().iter().map(|(_, c)| c.clone()).collect();
+        for context in tasks {
+            context.stop(Stop::Gone);
+        }
+        self.drop_value_if_unused();
+    }
+
+    fn drop_value_if_unused(&self) {
+        if self.0.gone.get() && self.0.tasks.borrow().is_empty() {
+            let value = self.0.value.try_borrow_mut().ok().and_then(|mut v| v.take());
+            if catch_unwind(AssertUnwindSafe(|| drop(value))).is_err() {
+                tracing::error!("the drop of a service instance panicked");
+            }
+        }
+    }
+
+    /// Asks for the turn. `Err` has already answered the call.
+    fn arrive(&self, call: Incoming, access: Access) -> Result<(Incoming, Ticket, bool), ()> {
+        if self.0.gone.get() {
+            let reason = self.0.fate.reason().unwrap_or_else(|| "it has ended".into());
+            call.fault(Fault::never(FaultCode::GONE, &*reason));
+            return Err(());
+        }
+        if let Some(why) = call.context.stopped() {
+            call.fault(why.fault(Ran::Never));
+            return Err(());
+        }
+        let token = self.0.exclusive.then(|| {
+            let token = Token(rand::random::<u64>() | 1);
+            call.context.set_token(token);
+            token
+        });
+        let arrival = self.0.turn.borrow_mut().arrive(access, token, call.context.path());
+        match arrival {
+            Arrival::Enter(ticket) => Ok((call, ticket, true)),
+            Arrival::Wait(ticket) => Ok((call, ticket, false)),
+            Arrival::Refused(token) => {
+                let text =
+                    format!("{}: its turn is held by an ancestor of this call ({token:?})", call.name());
+                call.fault(Fault::never(FaultCode::WOULD_DEADLOCK, text));
+                Err(())
+            }
+        }
+    }
+
+    fn start_now<R: Shape>(
+        &self,
+        call: Incoming,
+        access: Access,
+        method: impl FnOnce(&Inner<S>) -> R::Returned + 'static,
+    ) {
+        let Ok((mut call, ticket, entered)) = self.arrive(call, access) else { return };
+        if !entered {
+            let inner = self.0.clone();
+            let work: Work<R::Returned> = Box::pin(async move { method(&inner) });
+            return self.spawn::<R>(call, access, ticket, false, work);
+        }
+        call.replier.began = true;
+        let context = call.context.clone();
+        let outcome = catch_unwind(AssertUnwindSafe(|| enter(&context, || method(&self.0))));
+        self.leave(ticket);
+        self.settle::<R>(call, access, outcome);
+    }
+
+    fn start<R: Shape>(&self, call: Incoming, access: Access, work: impl FnOnce() -> Work<R::Returned>) {
+        let Ok((mut call, ticket, entered)) = self.arrive(call, access) else { return };
+        let mut work = work();
+        if !entered {
+            return self.spawn::<R>(call, access, ticket, false, work);
+        }
+        call.replier.began = true;
+        if access == Access::Write {
+            *self.0.writer.borrow_mut() = Some(call.name());
+        }
+        let mut cx = Context::from_waker(Waker::noop());
+        let polled = catch_unwind(AssertUnwindSafe(|| poll_in(&call.context, work.as_mut(), &mut cx)));
+        let outcome = match polled {
+            Ok(Poll::Pending) => return self.spawn::<R>(call, access, ticket, true, work),
+            Ok(Poll::Ready(returned)) => Ok(returned),
+            Err(panic) => Err(panic),
+        };
+        drop(work);
+        self.leave(ticket);
+        self.settle::<R>(call, access, outcome);
+    }
+
+    /// A call that has to wait becomes a task. It is polled again at once, with a waker of its own.
+    fn spawn<R: Shape>(
+        &self,
+        call: Incoming,
+        access: Access,
+        ticket: Ticket,
+        entered: bool,
+        work: Work<R::Returned>,
+    ) {
+        let task = self.0.tasks.borrow_mut().insert(call.context.clone());
+        if !entered {
+            self.0.waiting.borrow_mut().insert(ticket, None);
+        }
+        let timer = Box::pin(sleep_until(call.context.deadline()));
+        let cancels = call.cancels();
+        tokio::task::spawn_local(Task::<S, R> {
+            me: self.clone(),
+            call: Some(call),
+            work: Some(work),
+            timer,
+            access,
+            ticket,
+            entered,
+            cancels,
+            task,
+        });
+    }
+
+    /// Gives the turn up; those who have it now are woken.
+    fn leave(&self, ticket: Ticket) {
+        let mut started = Vec::new();
+        self.0.turn.borrow_mut().leave(ticket, &mut started);
+        if started.is_empty() {
+            return;
+        }
+        let mut waiting = self.0.waiting.borrow_mut();
+        let wakers: Vec<Waker> = started.iter().filter_map(|t| waiting.remove(t)?).collect();
+        drop(waiting);
+        wakers.into_iter().for_each(Waker::wake);
+    }
+
+    fn settle<R: Shape>(
+        &self,
+        call: Incoming,
+        access: Access,
+        outcome: Result<R::Returned, Box<dyn Any + Send>>,
+    ) {
+        match outcome {
+            Ok(returned) => {
+                // Encoding runs code of the user's types: its panic is the call's own.
+                let _ = catch_unwind(AssertUnwindSafe(|| call.reply::<R>(returned)));
+            }
+            Err(panic) => {
+                let text = panic_text(&*panic);
+                let name = call.name();
+                tracing::error!(method = %name, panic = %text, "a handler panicked");
+                if access == Access::Write {
+                    self.0.fate.die(&format!("{name} panicked: {text}"));
+                    self.end();
+                }
+                call.fault(Fault::new(FaultCode::PANICKED, Ran::Yes, text));
+            }
+        }
+    }
+}
+
+impl<S> Inner<S> {
+    fn value_mut(&self) -> RefMut<'_, S> {
+        RefMut::map(self.value.borrow_mut(), |v| v.as_mut().expect("a gone object starts no call"))
+    }
+}
+
+#[expect(clippy::await_holding_refcell_ref, reason = "the turn admits readers together or one writer alone")]
+async fn read_value<S: 'static, T>(inner: Rc<Inner<S>>, method: impl AsyncFnOnce(&S) -> T) -> T {
+    let value = inner.value.borrow();
+    method(value.as_ref().expect("a gone object starts no call")).await
+}
+
+#[expect(clippy::await_holding_refcell_ref, reason = "the turn admits readers together or one writer alone")]
+async fn write_value<S: 'static, T>(inner: Rc<Inner<S>>, method: impl AsyncFnOnce(&mut S) -> T) -> T {
+    let mut value = inner.value_mut();
+    method(&mut value).await
+}
+
+/// A call that waits: for its turn, then in its own code.
+struct Task<S: 'static, R: Shape> {
+    me: Hosted<S>,
+    call: Option<Incoming>,
+    work: Option<Work<R::Returned>>,
+    timer: Pin<Box<Sleep>>,
+    access: Access,
+    ticket: Ticket,
+    entered: bool,
+    cancels: bool,
+    task: usize,
+}
+
+impl<S: 'static, R: Shape> Unpin for Task<S, R> {}
+
+impl<S: 'static, R: Shape> Future for Task<S, R> {
+    type Output = ();
+
+    fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<()> {
+        let this = &mut *self;
+        let Some(call) = &mut this.call else { return Poll::Ready(()) };
+        call.context.wait(cx.waker());
+        if this.timer.as_mut().poll(cx).is_ready() {
+            call.context.stop(Stop::Deadline);
+        }
+        if let Some(why) = call.context.stopped() {
+            if !this.entered || this.cancels || why == Stop::Gone {
+                this.finish(Err(why));
+                return Poll::Ready(());
+            }
+            if why == Stop::Deadline {
+                // It runs to its end, but nobody within the process waits longer than was agreed.
+                call.replier.overdue();
+            }
+        }
+        if !this.entered {
+            if let Some(waker) = this.me.0.waiting.borrow_mut().get_mut(&this.ticket) {
+                *waker = Some(cx.waker().clone());
+                return Poll::Pending;
+            }
+            this.entered = true;
+            call.replier.began = true;
+            if this.access == Access::Write {
+                *this.me.0.writer.borrow_mut() = Some(call.name());
+            }
+        }
+        let Some(work) = &mut this.work else { return Poll::Ready(()) };
+        match catch_unwind(AssertUnwindSafe(|| poll_in(&call.context, work.as_mut(), cx))) {
+            Ok(Poll::Pending) => Poll::Pending,
+            Ok(Poll::Ready(returned)) => {
+                this.finish(Ok(Ok(returned)));
+                Poll::Ready(())
+            }
+            Err(panic) => {
+                this.finish(Ok(Err(panic)));
+                Poll::Ready(())
+            }
+        }
+    }
+}
+
+impl<S: 'static, R: Shape> Task<S, R> {
+    /// The turn is left before the answer is given, so that who sees the answer finds the object free.
+    fn finish(&mut self, outcome: Result<Result<R::Returned, Box<dyn Any + Send>>, Stop>) {
+        let Some(call) = self.call.take() else { return };
+        let holder = (!self.entered).then(|| self.me.0.writer.borrow().clone()).flatten();
+        self.drop_work();
+        match outcome {
+            Ok(outcome) => self.me.settle::<R>(call, self.access, outcome),
+            Err(why) => {
+                let ran = if self.entered { Ran::Yes } else { Ran::Never };
+                let mut fault = why.fault(ran);
+                if let (Stop::Deadline, Some(holder)) = (why, holder) {
+                    fault.text = format!("it waited for a turn held by {holder}");
+                }
+                if let (Stop::Gone, Some(reason)) = (why, self.me.0.fate.reason()) {
+                    fault.text = reason.to_string();
+                }
+                call.fault(fault);
+            }
+        }
+        self.me.drop_value_if_unused();
+    }
+
+    /// Drops the method's future, leaves the turn and the list of tasks.
+    fn drop_work(&mut self) {
+        let work = self.work.take();
+        if catch_unwind(AssertUnwindSafe(|| drop(work))).is_err() {
+            tracing::error!("the drop of a stopped handler panicked");
+        }
+        self.me.0.waiting.borrow_mut().remove(&self.ticket);
+        self.me.0.tasks.borrow_mut().try_remove(self.task);
+        self.me.leave(self.ticket);
+    }
+}
+
+impl<S: 'static, R: Shape> Drop for Task<S, R> {
+    fn drop(&mut self) {
+        if self.call.is_some() {
+            self.drop_work();
+        }
+    }
+}
+
+/// What a panic said.
+pub(crate) fn panic_text(panic: &(dyn Any + Send)) -> String {
+    if let Some(text) = panic.downcast_ref::<&str>() {
+        (*text).to_owned()
+    } else if let Some(text) = panic.downcast_ref::<String>() {
+        text.clone()
+    } else {
+        "a panic without a text".to_owned()
+    }
+}

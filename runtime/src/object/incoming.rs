@@ -1,0 +1,167 @@
+//! One call on its way in, and the duty to answer it exactly once.
+
+use std::sync::Arc;
+
+use bytes::Bytes;
+use tokio::sync::oneshot;
+
+use super::{CallContext, Shape};
+use crate::answer::{Answer, Refs};
+use crate::connection::Shared;
+use crate::descriptor::Descriptor;
+use crate::error::{Fault, Ran};
+use crate::values;
+use crate::wire::{CallId, FaultCode, ObjectId};
+
+/// A call of the peer, not yet decoded.
+#[derive(Debug)]
+pub(crate) struct Delivery {
+    pub(crate) method: u16,
+    pub(crate) body: Bytes,
+    pub(crate) refs: Refs,
+    pub(crate) replier: Replier,
+    pub(crate) context: Arc<CallContext>,
+}
+
+/// A call that has reached its object, without its arguments.
+#[derive(Debug)]
+pub struct Incoming {
+    pub(crate) replier: Replier,
+    pub(crate) context: Arc<CallContext>,
+    interface: &'static Descriptor,
+    method: u16,
+}
+
+impl Incoming {
+    pub(crate) fn new(
+        replier: Replier,
+        context: Arc<CallContext>,
+        interface: &'static Descriptor,
+        method: u16,
+    ) -> Incoming {
+        Incoming { replier, context, interface, method }
+    }
+
+    /// `Service::method`, for messages.
+    pub(crate) fn name(&self) -> String {
+        format!("{}::{}", self.interface.name, self.interface.method(self.method))
+    }
+
+    /// Whether a cancellation stops the method at its next await.
+    pub(crate) fn cancels(&self) -> bool {
+        self.interface.methods.get(self.method as usize).is_none_or(|m| m.cancel)
+    }
+
+    /// Gives what the method returned.
+    pub(crate) fn reply<R: Shape>(self, returned: R::Returned) {
+        match R::split(returned) {
+            Ok(value) => self.replier.value::<R>(value),
+            Err(fault) => self.replier.fault(fault),
+        }
+    }
+
+    pub(crate) fn fault(self, fault: Fault) {
+        self.replier.fault(fault);
+    }
+}
+
+/// Answers a call once. Dropped unanswered, it says that the object is gone, or that it panicked.
+#[derive(Debug)]
+pub(crate) struct Replier {
+    to: ReplyTo,
+    /// Whether the method has been entered: what a dropped replier says.
+    pub(crate) began: bool,
+}
+
+#[derive(Debug)]
+enum ReplyTo {
+    Remote { shared: Arc<Shared>, lane: usize, call: Option<CallId>, object: ObjectId, cost: u32 },
+    Local(oneshot::Sender<Answer>),
+    Nobody,
+}
+
+impl Replier {
+    pub(crate) fn remote(
+        shared: Arc<Shared>,
+        lane: usize,
+        call: Option<CallId>,
+        object: ObjectId,
+        cost: u32,
+    ) -> Replier {
+        Replier { to: ReplyTo::Remote { shared, lane, call, object, cost }, began: false }
+    }
+
+    pub(crate) fn local(waiter: oneshot::Sender<Answer>) -> Replier {
+        Replier { to: ReplyTo::Local(waiter), began: false }
+    }
+
+    pub(crate) fn nobody() -> Replier {
+        Replier { to: ReplyTo::Nobody, began: false }
+    }
+
+    /// Gives up the duty; the call's number, for whoever takes it over.
+    pub(crate) fn disarm(mut self) -> Option<CallId> {
+        match std::mem::replace(&mut self.to, ReplyTo::Nobody) {
+            ReplyTo::Remote { call, .. } => call,
+            _ => None,
+        }
+    }
+
+    fn value<R: Shape>(mut self, value: R::Value) {
+        // Encoding runs code of the user's types: until it is done, whoever drops this has the duty to answer.
+        let encoded = match &self.to {
+            ReplyTo::Remote { shared, call: Some(_), .. } => {
+                values::encode(&shared.worker, |out| R::write(&value, out))
+            }
+            _ => Ok(Default::default()),
+        };
+        match std::mem::replace(&mut self.to, ReplyTo::Nobody) {
+            ReplyTo::Remote { shared, lane, call, object, cost } => match encoded {
+                Ok((body, refs)) => shared.finish(lane, call, object, cost, Ok((&body, &refs))),
+                Err(e) => {
+                    let fault = Fault::new(FaultCode::BAD_REPLY, Ran::Yes, e.to_string());
+                    shared.finish(lane, call, object, cost, Err(fault));
+                }
+            },
+            ReplyTo::Local(waiter) => {
+                let _ = waiter.send(Answer::Local(Box::new(value)));
+            }
+            ReplyTo::Nobody => {}
+        }
+    }
+
+    pub(crate) fn fault(mut self, fault: Fault) {
+        self.send_fault(fault);
+    }
+
+    /// The deadline of a call that is not stopped has passed: a caller of this process is told. A remote one tells itself,
+    /// and goes on paying the permit.
+    pub(crate) fn overdue(&mut self) {
+        if matches!(self.to, ReplyTo::Local(_)) {
+            self.send_fault(Fault::new(FaultCode::DEADLINE, Ran::Yes, "the method runs to its end"));
+        }
+    }
+
+    fn send_fault(&mut self, fault: Fault) {
+        match std::mem::replace(&mut self.to, ReplyTo::Nobody) {
+            ReplyTo::Remote { shared, lane, call, object, cost } => {
+                shared.finish(lane, call, object, cost, Err(fault));
+            }
+            ReplyTo::Local(waiter) => {
+                let _ = waiter.send(Answer::Fault(fault));
+            }
+            ReplyTo::Nobody => {}
+        }
+    }
+}
+
+impl Drop for Replier {
+    fn drop(&mut self) {
+        let ran = if self.began { Ran::Yes } else { Ran::Never };
+        self.send_fault(if std::thread::panicking() {
+            Fault::new(FaultCode::PANICKED, Ran::Yes, "while the call was handled")
+        } else {
+            Fault::new(FaultCode::GONE, ran, "the object has ended")
+        });
+    }
+}

@@ -1,0 +1,346 @@
+//! The address of an object of this process, whatever its type; the actor behind it; and how one is started.
+
+use std::any::{Any, TypeId};
+use std::marker::PhantomData;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Weak};
+
+use actix::dev::channel;
+use actix::{Actor, Addr, Context, Handler, Message};
+use parking_lot::Mutex;
+use smallvec::{SmallVec, smallvec};
+use tokio::sync::watch;
+
+use super::hosted::panic_text;
+use super::{CallContext, Delivery, Dispatch, Hosted, Incoming, Interface, Replier};
+use crate::connection::{Connection, Shared};
+use crate::descriptor::Descriptor;
+use crate::error::Fault;
+use crate::node::Worker;
+use crate::proxy::{Handle, Proxy};
+use crate::values::ArgsIn;
+use crate::wire::FaultCode;
+
+/// Makes a service instance on the thread where it will live.
+pub type Make<S> = Box<dyn FnOnce() -> S + Send>;
+
+/// The address of an object of this process. It lives while an address, a proxy or a peer holds it.
+#[derive(Clone)]
+pub struct LocalObject(Arc<Inner>);
+
+struct Inner {
+    interface: TypeId,
+    descriptor: &'static Descriptor,
+    mailbox: Box<dyn Mailbox>,
+    fate: Arc<Fate>,
+}
+
+/// How an object ends, and who is to be told.
+pub(crate) struct Fate {
+    key: AtomicU64,
+    dead: watch::Sender<Option<Arc<str>>>,
+    exported_on: Mutex<Vec<Weak<Shared>>>,
+}
+
+static NEXT_KEY: AtomicU64 = AtomicU64::new(1);
+
+/// A number for an object that no other has.
+pub(crate) fn fresh_key() -> u64 {
+    NEXT_KEY.fetch_add(1, Ordering::Relaxed)
+}
+
+impl Fate {
+    fn new() -> Arc<Fate> {
+        let (dead, _) = watch::channel(None);
+        Arc::new(Fate { key: AtomicU64::new(fresh_key()), dead, exported_on: Mutex::default() })
+    }
+
+    pub(crate) fn reason(&self) -> Option<Arc<str>> {
+        self.dead.borrow().clone()
+    }
+
+    /// The object has ended; every connection that holds it is told. The first reason counts.
+    pub(crate) fn die(&self, reason: &str) {
+        let reason: Arc<str> = reason.into();
+        let first = self.dead.send_if_modified(|dead| {
+            let first = dead.is_none();
+            dead.get_or_insert_with(|| reason.clone());
+            first
+        });
+        if !first {
+            return;
+        }
+        let exported_on = std::mem::take(&mut *self.exported_on.lock());
+        for shared in exported_on.iter().filter_map(Weak::upgrade) {
+            shared.object_died(self.key.load(Ordering::Relaxed), &reason);
+        }
+    }
+}
+
+impl std::fmt::Debug for LocalObject {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "{}#{}", self.0.descriptor.name, self.key())
+    }
+}
+
+impl LocalObject {
+    pub(crate) fn new(
+        interface: TypeId,
+        descriptor: &'static Descriptor,
+        mailbox: Box<dyn Mailbox>,
+        fate: Arc<Fate>,
+    ) -> LocalObject {
+        LocalObject(Arc::new(Inner { interface, descriptor, mailbox, fate }))
+    }
+
+    /// With a mailbox of the caller's own and an interface without typed local calls.
+    pub(crate) fn raw(descriptor: &'static Descriptor, mailbox: Box<dyn Mailbox>) -> LocalObject {
+        LocalObject::new(TypeId::of::<()>(), descriptor, mailbox, Fate::new())
+    }
+
+    /// Its number in this process, for tables and equality.
+    pub(crate) fn key(&self) -> u64 {
+        self.0.fate.key.load(Ordering::Relaxed)
+    }
+
+    /// Takes the number that was promised for it, before it was ever handed over.
+    pub(crate) fn set_key(&self, key: u64) {
+        self.0.fate.key.store(key, Ordering::Relaxed);
+    }
+
+    pub(crate) fn descriptor(&self) -> &'static Descriptor {
+        self.0.descriptor
+    }
+
+    pub(crate) fn serves<P: Interface>(&self) -> bool {
+        self.0.interface == TypeId::of::<P>()
+    }
+
+    pub(crate) fn is_dead(&self) -> bool {
+        self.0.fate.dead.borrow().is_some()
+    }
+
+    pub(crate) async fn ended(&self) -> Arc<str> {
+        let mut dead = self.0.fate.dead.subscribe();
+        match dead.wait_for(Option::is_some).await {
+            Ok(reason) => reason.clone().unwrap_or_default(),
+            Err(_) => "it has ended".into(),
+        }
+    }
+
+    /// Ends the object at once.
+    pub(crate) fn revoke(&self, reason: &str) {
+        self.0.fate.die(reason);
+        self.0.mailbox.end();
+    }
+
+    /// Notes that a connection holds it. Without the connection's lock: it takes this object's own.
+    pub(crate) fn exported_on(&self, shared: &Arc<Shared>) {
+        let mut list = self.0.fate.exported_on.lock();
+        if list.iter().any(|s| s.as_ptr() == Arc::as_ptr(shared)) {
+            return;
+        }
+        list.retain(|s| s.strong_count() > 0);
+        list.push(Arc::downgrade(shared));
+    }
+
+    /// Calls of peers, in the order they arrived.
+    pub(crate) fn deliver(&self, batch: SmallVec<[Delivery; 1]>) {
+        self.0.mailbox.deliver(batch);
+    }
+
+    /// A typed call from within the process.
+    pub(crate) fn send(
+        &self,
+        method: u16,
+        request: Box<dyn Any + Send>,
+        replier: Replier,
+        context: Arc<CallContext>,
+    ) {
+        let call = Incoming::new(replier, context, self.0.descriptor, method);
+        self.0.mailbox.send(request, call);
+    }
+
+    pub(crate) fn connected(&self, connection: Connection) {
+        self.0.mailbox.hook(Hook::Connected, connection);
+    }
+
+    pub(crate) fn disconnected(&self, connection: Connection) {
+        self.0.mailbox.hook(Hook::Disconnected, connection);
+    }
+}
+
+/// Which hook is to run.
+#[derive(Clone, Copy, Debug)]
+pub(crate) enum Hook {
+    Connected,
+    Disconnected,
+}
+
+/// How messages reach an actor of any type.
+pub(crate) trait Mailbox: Send + Sync {
+    /// Calls of peers, to be decoded first, in this order.
+    fn deliver(&self, batch: SmallVec<[Delivery; 1]>);
+    /// A call from within the process.
+    fn send(&self, request: Box<dyn Any + Send>, call: Incoming);
+    /// A connection began or ended.
+    fn hook(&self, hook: Hook, connection: Connection);
+    /// The object ends.
+    fn end(&self);
+}
+
+/// The actor that is an object.
+struct Host<P: Dispatch<S>, S: 'static> {
+    hosted: Hosted<S>,
+    _interface: PhantomData<fn() -> P>,
+}
+
+impl<P: Dispatch<S>, S: 'static> Actor for Host<P, S> {
+    type Context = Context<Self>;
+}
+
+#[derive(Message)]
+#[rtype(result = "()")]
+struct Invoke<R>(SmallVec<[(R, Incoming); 1]>);
+
+#[derive(Message)]
+#[rtype(result = "()")]
+struct RunHook(Hook, Connection);
+
+#[derive(Message)]
+#[rtype(result = "()")]
+struct End;
+
+impl<P: Dispatch<S>, S: 'static> Handler<Invoke<P::Request>> for Host<P, S> {
+    type Result = ();
+
+    fn handle(&mut self, Invoke(batch): Invoke<P::Request>, _: &mut Context<Self>) {
+        for (request, call) in batch {
+            P::run(&self.hosted, request, call);
+        }
+    }
+}
+
+impl<P: Dispatch<S>, S: 'static> Handler<RunHook> for Host<P, S> {
+    type Result = ();
+
+    fn handle(&mut self, RunHook(hook, connection): RunHook, _: &mut Context<Self>) {
+        let context = Arc::new(CallContext::hook(connection.shared()));
+        let call = Incoming::new(Replier::nobody(), context, P::DESCRIPTOR, u16::MAX);
+        self.hosted.hook(
+            call,
+            connection,
+            match hook {
+                Hook::Connected => P::on_connect,
+                Hook::Disconnected => P::on_disconnect,
+            },
+        );
+    }
+}
+
+impl<P: Dispatch<S>, S: 'static> Handler<End> for Host<P, S> {
+    type Result = ();
+
+    fn handle(&mut self, _: End, _: &mut Context<Self>) {
+        self.hosted.end();
+    }
+}
+
+/// The typed mailbox behind [`LocalObject`].
+struct Mail<P: Dispatch<S>, S: 'static> {
+    addr: Addr<Host<P, S>>,
+}
+
+impl<P: Dispatch<S>, S: 'static> Mailbox for Mail<P, S> {
+    fn deliver(&self, batch: SmallVec<[Delivery; 1]>) {
+        let calls: SmallVec<_> = batch.into_iter().filter_map(decode::<P>).collect();
+        if !calls.is_empty() {
+            self.addr.do_send(Invoke(calls));
+        }
+    }
+
+    fn send(&self, request: Box<dyn Any + Send>, call: Incoming) {
+        match request.downcast::<P::Request>() {
+            Ok(request) => self.addr.do_send(Invoke(smallvec![(*request, call)])),
+            Err(_) => call.fault(Fault::never(FaultCode::BAD_BODY, "a request of another interface")),
+        }
+    }
+
+    fn hook(&self, hook: Hook, connection: Connection) {
+        if P::HOOKS {
+            self.addr.do_send(RunHook(hook, connection));
+        }
+    }
+
+    fn end(&self) {
+        self.addr.do_send(End);
+    }
+}
+
+/// Reads the arguments of a call; one that cannot be read is answered here.
+fn decode<P: Interface>(delivery: Delivery) -> Option<(P::Request, Incoming)> {
+    let Delivery { method, body, refs, replier, context } = delivery;
+    // Decoding runs code of the user's types: its panic is that call's own.
+    let decoded = catch_unwind(AssertUnwindSafe(|| P::decode(method, ArgsIn { body: &body, refs: &refs })));
+    let fault = match decoded {
+        Ok(Ok(request)) => return Some((request, Incoming::new(replier, context, P::DESCRIPTOR, method))),
+        Ok(Err(bad)) => {
+            let mut fault = bad.into_fault();
+            if fault.code == FaultCode::BAD_BODY {
+                fault.text =
+                    format!("{}::{}: {}", P::DESCRIPTOR.name, P::DESCRIPTOR.method(method), fault.text);
+            }
+            fault
+        }
+        Err(panic) => Fault::never(FaultCode::BAD_BODY, panic_text(&*panic)),
+    };
+    replier.fault(fault);
+    None
+}
+
+/// Starts the actor of a value that `make` makes on the thread of `on`.
+pub fn host<P: Dispatch<S>, S: 'static>(make: Make<S>, on: &Worker) -> LocalObject {
+    let (tx, rx) = channel::channel(16);
+    let addr = Addr::new(tx);
+    let fate = Fate::new();
+    let object =
+        LocalObject::new(TypeId::of::<P>(), P::DESCRIPTOR, Box::new(Mail::<P, S> { addr }), fate.clone());
+    let start = move || match catch_unwind(AssertUnwindSafe(make)) {
+        Ok(value) => start::<P, S>(value, fate, rx),
+        Err(panic) => {
+            let text = panic_text(&*panic);
+            tracing::error!(service = P::DESCRIPTOR.name, panic = %text, "a service factory panicked");
+            fate.die(&format!("its factory panicked: {text}"));
+        }
+    };
+    on.run(start);
+    object
+}
+
+fn start<P: Dispatch<S>, S: 'static>(value: S, fate: Arc<Fate>, rx: channel::AddressReceiver<Host<P, S>>) {
+    let exclusive = P::DESCRIPTOR.exclusive || P::HOOKS;
+    let host = Host::<P, S> { hosted: Hosted::new(value, exclusive, fate), _interface: PhantomData };
+    tokio::task::spawn_local(Context::with_receiver(rx).into_future(host));
+}
+
+/// A proxy on a value of this thread, which need not be `Send`.
+///
+/// # Panics
+/// Outside of a method and of a node's own threads: there `Node::host` is the way.
+pub fn local<P: Dispatch<S> + Proxy, S: 'static>(value: S) -> P {
+    assert!(
+        Worker::current().is_some(),
+        "`local` works inside a method or on a thread of a node; elsewhere use `node.host(|| value)`"
+    );
+    let (tx, rx) = channel::channel(16);
+    let addr = Addr::new(tx);
+    let fate = Fate::new();
+    let started = {
+        let fate = fate.clone();
+        Worker::run_here(move || start::<P, S>(value, fate, rx))
+    };
+    debug_assert!(started, "a worker's thread takes jobs");
+    let mailbox = Box::new(Mail::<P, S> { addr });
+    P::from_handle(Handle::local(LocalObject::new(TypeId::of::<P>(), P::DESCRIPTOR, mailbox, fate)))
+}

@@ -1,0 +1,50 @@
+//! Objects of this process: each is an actix actor that holds a value behind a fair turn.
+//!
+//! [`LocalObject`] is the address of one, whatever its type; [`Hosted`] is the value with its turn, on the actor's thread;
+//! [`Incoming`] is one call on its way in; [`Caller`] is what a handler may know of who calls.
+
+mod context;
+mod hosted;
+mod incoming;
+mod local;
+mod shape;
+
+pub use context::Caller;
+pub(crate) use context::{CallContext, Nested, Stop, current, nested};
+pub use hosted::Hosted;
+pub use incoming::Incoming;
+pub(crate) use incoming::{Delivery, Replier};
+pub(crate) use local::{Hook, Mailbox, fresh_key};
+pub use local::{LocalObject, Make, host, local};
+pub use shape::{Data, Fallible, Faulting, Plain, ResultLike, Shape};
+
+use crate::connection::Connection;
+use crate::descriptor::Descriptor;
+use crate::error::BadBody;
+use crate::values::ArgsIn;
+
+/// The typed side of an interface: its requests and how they are read. `#[service]` implements it on the proxy type.
+pub trait Interface: 'static {
+    /// One variant for each method, with its owned arguments.
+    type Request: Send + 'static;
+    /// What the trait says.
+    const DESCRIPTOR: &'static Descriptor;
+
+    /// Reads the arguments of a method.
+    fn decode(method: u16, args: ArgsIn<'_>) -> Result<Self::Request, BadBody>;
+}
+
+/// How a value of type `S` serves the interface. `#[service]` implements it for every `S` that has the trait.
+pub trait Dispatch<S: 'static>: Interface {
+    /// Whether `S` has hooks of its own.
+    const HOOKS: bool;
+
+    /// Runs one request on the value.
+    fn run(me: &Hosted<S>, request: Self::Request, call: Incoming);
+
+    /// A peer has connected to the service.
+    fn on_connect(value: &mut S, connection: &Connection);
+
+    /// That peer's connection has ended.
+    fn on_disconnect(value: &mut S, connection: &Connection);
+}

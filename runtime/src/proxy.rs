@@ -1,0 +1,227 @@
+//! What a proxy is: a typed handle on an object, local or remote alike.
+
+use std::fmt;
+use std::hash::{Hash, Hasher};
+use std::sync::{Arc, OnceLock};
+
+use parking_lot::Mutex;
+use serde::{Serialize, de::DeserializeOwned};
+
+use crate::connection::Shared;
+use crate::object::{Interface, LocalObject};
+use crate::wire::ObjectId;
+
+/// A typed address of an object. `#[service]` makes one for each interface.
+///
+/// Proxies are cheap to clone and go anywhere inside an argument or result. Two are equal if they are the same object on the same connection.
+pub trait Proxy: Interface + Clone + Send + Sync + Serialize + DeserializeOwned + 'static {
+    /// The proxy on what `handle` stands for.
+    fn from_handle(handle: Handle) -> Self;
+
+    /// What it stands for.
+    fn handle(&self) -> &Handle;
+}
+
+/// What every proxy holds: where its object is.
+#[derive(Clone)]
+pub struct Handle(Target);
+
+/// Where an object is.
+#[derive(Clone)]
+pub(crate) enum Target {
+    Local(LocalObject),
+    Remote(Arc<Import>),
+    /// A closure that has not been needed yet.
+    Lazy(Arc<Lazy>),
+    /// It was gone when it arrived.
+    Dead,
+}
+
+type Start = Box<dyn FnOnce(&crate::node::Worker) -> LocalObject + Send>;
+
+/// An object that is started where it is first needed.
+pub(crate) struct Lazy {
+    key: u64,
+    start: Mutex<Option<Start>>,
+    object: OnceLock<LocalObject>,
+}
+
+impl Lazy {
+    fn get(&self, worker: &crate::node::Worker) -> Option<LocalObject> {
+        let mut start = self.start.lock();
+        if let Some(start) = start.take() {
+            let object = start(worker);
+            object.set_key(self.key);
+            return Some(self.object.get_or_init(|| object).clone());
+        }
+        self.object.get().cloned()
+    }
+}
+
+impl Handle {
+    /// A handle on an object that is started on the thread where it is first needed: that of the connection it is first
+    /// handed to, or of the node that first calls it.
+    pub fn lazy(start: Box<dyn FnOnce(&crate::node::Worker) -> LocalObject + Send>) -> Handle {
+        let key = crate::object::fresh_key();
+        Handle(Target::Lazy(Arc::new(Lazy { key, start: Mutex::new(Some(start)), object: OnceLock::new() })))
+    }
+
+    /// A handle on an object of this process.
+    pub fn local(object: LocalObject) -> Handle {
+        Handle(Target::Local(object))
+    }
+
+    pub(crate) fn remote(import: Arc<Import>) -> Handle {
+        Handle(Target::Remote(import))
+    }
+
+    pub(crate) fn dead() -> Handle {
+        Handle(Target::Dead)
+    }
+
+    pub(crate) fn target(&self) -> &Target {
+        &self.0
+    }
+
+    /// The handle with its object started.
+    pub(crate) fn started(self, worker: &crate::node::Worker) -> Handle {
+        match &self.0 {
+            Target::Lazy(lazy) => match lazy.get(worker) {
+                Some(object) => Handle::local(object),
+                None => Handle::dead(),
+            },
+            _ => self,
+        }
+    }
+
+    /// Whether the object is of this process and serves `P` itself, so that a request needs no encoding.
+    pub fn is_local<P: Interface>(&self) -> bool {
+        match &self.0 {
+            Target::Local(object) => object.serves::<P>(),
+            Target::Lazy(_) => true,
+            Target::Remote(_) | Target::Dead => false,
+        }
+    }
+
+    /// Waits until the object is gone or its connection has ended.
+    pub async fn closed(&self) {
+        match &self.0 {
+            Target::Local(object) => {
+                object.ended().await;
+            }
+            Target::Remote(import) => import.shared.import_ended(import.slot, import.id).await,
+            Target::Lazy(lazy) => match lazy.object.get() {
+                Some(object) => {
+                    object.ended().await;
+                }
+                None => std::future::pending().await,
+            },
+            Target::Dead => {}
+        }
+    }
+
+    /// Ends an object of this process: later calls on it fail as `Gone`, running ones are stopped. False for an object of a peer.
+    pub fn revoke(&self) -> bool {
+        match &self.0 {
+            Target::Local(object) => object.revoke("it was revoked"),
+            Target::Lazy(lazy) => {
+                let unstarted = lazy.start.lock().take();
+                drop(unstarted);
+                if let Some(object) = lazy.object.get() {
+                    object.revoke("it was revoked");
+                }
+            }
+            Target::Remote(_) | Target::Dead => return false,
+        }
+        true
+    }
+
+    /// Number of the object and whose number it is.
+    fn identity(&self) -> (usize, u64) {
+        match &self.0 {
+            Target::Local(object) => (0, object.key()),
+            Target::Lazy(lazy) => (0, lazy.key),
+            Target::Remote(import) => (Arc::as_ptr(&import.shared) as usize, u64::from(import.id.0)),
+            Target::Dead => (1, 0),
+        }
+    }
+}
+
+impl PartialEq for Handle {
+    fn eq(&self, other: &Handle) -> bool {
+        self.identity() == other.identity()
+    }
+}
+
+impl Eq for Handle {}
+
+impl Hash for Handle {
+    fn hash<H: Hasher>(&self, state: &mut H) {
+        self.identity().hash(state);
+    }
+}
+
+impl fmt::Debug for Handle {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match &self.0 {
+            Target::Local(object) => write!(f, "local {object:?}"),
+            Target::Remote(import) => write!(f, "remote #{} of connection {}", import.id.0, import.shared.id),
+            Target::Lazy(lazy) => write!(f, "local #{}", lazy.key),
+            Target::Dead => f.write_str("gone"),
+        }
+    }
+}
+
+/// An object of the peer that somebody here holds; all its proxies share it.
+pub(crate) struct Import {
+    shared: Arc<Shared>,
+    /// Keeps the node running while a proxy is held.
+    _life: Option<Arc<crate::node::Life>>,
+    slot: usize,
+    id: ObjectId,
+    /// Why the object has ended, for those who hold on to it.
+    gone: OnceLock<Arc<str>>,
+}
+
+impl Import {
+    pub(crate) fn new(shared: &Arc<Shared>, slot: usize, id: ObjectId) -> Arc<Import> {
+        Arc::new(Import { shared: shared.clone(), _life: shared.life(), slot, id, gone: OnceLock::new() })
+    }
+
+    pub(crate) fn shared(&self) -> &Arc<Shared> {
+        &self.shared
+    }
+
+    pub(crate) fn slot(&self) -> usize {
+        self.slot
+    }
+
+    pub(crate) fn id(&self) -> ObjectId {
+        self.id
+    }
+
+    /// The peer has said that the object is gone; the first reason counts.
+    pub(crate) fn has_gone(&self, reason: &Arc<str>) {
+        let _ = self.gone.set(reason.clone());
+    }
+
+    /// Why the object is gone, if it is.
+    pub(crate) fn gone(&self) -> Option<&Arc<str>> {
+        self.gone.get()
+    }
+}
+
+impl Drop for Import {
+    /// Only says so: whether the import is released is decided under the connection's lock, which re-checks.
+    fn drop(&mut self) {
+        if self.id != ObjectId::LOBBY {
+            self.shared.dropped(self.id);
+        }
+    }
+}
+
+impl fmt::Debug for Import {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Import(#{})", self.id.0)
+    }
+}

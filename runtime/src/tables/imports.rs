@@ -1,0 +1,294 @@
+//! The objects of the peer that this side holds (N3, N4): units, holders, what is unanswered.
+//!
+//! An import is *quiet* when nothing that was sent to it is unanswered. It is released when nobody holds it and it is quiet,
+//! whole and at once; that is what makes every order of arrival at the other side right.
+
+use std::collections::HashMap;
+use std::sync::{Arc, Weak};
+
+use slab::Slab;
+
+use super::exports::UNITS;
+use super::{RandomState, Violation, mutation};
+use crate::proxy::Import;
+use crate::wire::{ObjectId, Release};
+
+/// The table of what was received on one connection.
+#[derive(Debug)]
+pub(crate) struct Imports {
+    slots: Slab<Entry>,
+    by_id: HashMap<ObjectId, usize, RandomState>,
+    /// Units on their way back; one entry an id, so it is bounded by the peer's exports.
+    due: HashMap<ObjectId, (u64, bool), RandomState>,
+    max: usize,
+}
+
+#[derive(Debug)]
+pub(crate) struct Entry {
+    pub(crate) id: ObjectId,
+    /// The lane on which it first arrived; all calls to it go there.
+    pub(crate) lane: usize,
+    pub(crate) fingerprint: u64,
+    /// The handle that all its holders share; dangling when nobody holds it.
+    pub(crate) handle: Weak<Import>,
+    units: u64,
+    held: bool,
+    /// Calls and notices that wait for permits: their handle may be gone, and they are still to be sent.
+    queued: u32,
+    out: u32,
+    dead: Option<Arc<str>>,
+}
+
+/// An import that has just ended because its object did; its holders keep a dead shell.
+#[derive(Debug)]
+pub(crate) struct Shell(
+    #[expect(dead_code, reason = "kept so that watchers can be told")] pub(crate) Weak<Import>,
+);
+
+impl Imports {
+    /// With the lobby as an entry that nothing removes.
+    pub(crate) fn new(max: usize) -> Imports {
+        let mut imports =
+            Imports { slots: Slab::new(), by_id: HashMap::default(), due: HashMap::default(), max };
+        imports.insert(ObjectId::LOBBY, 0, crate::lobby::DESCRIPTOR.fingerprint);
+        imports
+    }
+
+    fn insert(&mut self, id: ObjectId, lane: usize, fingerprint: u64) -> usize {
+        let slot = self.slots.insert(Entry {
+            id,
+            lane,
+            fingerprint,
+            handle: Weak::new(),
+            units: 0,
+            held: id == ObjectId::LOBBY,
+            queued: 0,
+            out: 0,
+            dead: None,
+        });
+        self.by_id.insert(id, slot);
+        slot
+    }
+
+    /// Without the lobby.
+    pub(crate) fn len(&self) -> usize {
+        self.slots.len() - 1
+    }
+
+    pub(crate) fn slot(&self, slot: usize) -> &Entry {
+        &self.slots[slot]
+    }
+
+    pub(crate) fn get(&self, slot: usize, id: ObjectId) -> Option<&Entry> {
+        self.slots.get(slot).filter(|e| e.id == id)
+    }
+
+    /// An export of the peer arrives on `lane`: its units and one more holder. The caller sets the handle if there is none.
+    pub(crate) fn arrive(
+        &mut self,
+        id: ObjectId,
+        lane: usize,
+        fingerprint: u64,
+    ) -> Result<(usize, &mut Entry), Violation> {
+        if id == ObjectId::LOBBY {
+            return Err(Violation::LobbyExported);
+        }
+        let slot = match self.by_id.get(&id) {
+            Some(&slot) => slot,
+            None if self.slots.len() > self.max => return Err(Violation::TooManyImports),
+            None => self.insert(id, lane, fingerprint),
+        };
+        let entry = &mut self.slots[slot];
+        entry.units += UNITS;
+        entry.held = true;
+        if entry.units > 2 * UNITS && !mutation!(KeepSurplus) {
+            let surplus = entry.units - UNITS;
+            entry.units = UNITS;
+            add_due(&mut self.due, id, surplus, false);
+        }
+        Ok((slot, entry))
+    }
+
+    /// One unit goes home inside a reference.
+    pub(crate) fn send_home(&mut self, slot: usize, id: ObjectId) -> SentHome {
+        let Some(entry) = self.slots.get_mut(slot).filter(|e| e.id == id && e.dead.is_none()) else {
+            return SentHome::Dead;
+        };
+        if mutation!(HomeForFree) {
+            return SentHome::Unit;
+        }
+        if entry.units < 2 {
+            return SentHome::OutOfUnits;
+        }
+        entry.units -= 1;
+        SentHome::Unit
+    }
+
+    /// A reference that was to go home is not sent after all.
+    pub(crate) fn unit_back(&mut self, id: ObjectId) {
+        if let Some(&slot) = self.by_id.get(&id) {
+            self.slots[slot].units += 1;
+        }
+    }
+
+    /// The last handle of `id` may have been dropped; `still_held` says whether it is so by now.
+    pub(crate) fn let_go(&mut self, id: ObjectId, shells: &mut Vec<Shell>) -> Option<usize> {
+        let &slot = self.by_id.get(&id)?;
+        let entry = &mut self.slots[slot];
+        if id == ObjectId::LOBBY || entry.handle.strong_count() > 0 {
+            return None;
+        }
+        entry.held = false;
+        self.settle(slot, shells)
+    }
+
+    /// A call or notice waits for permits.
+    pub(crate) fn queued(&mut self, slot: usize) {
+        self.slots[slot].queued += 1;
+    }
+
+    /// It waits no more: it was appended, or will never be. Gives the slot if the import ended by it.
+    pub(crate) fn unqueued(&mut self, slot: usize, shells: &mut Vec<Shell>) -> Option<usize> {
+        self.slots[slot].queued -= 1;
+        self.settle(slot, shells)
+    }
+
+    /// A call or notice was appended.
+    pub(crate) fn sent(&mut self, slot: usize) {
+        self.slots[slot].out += 1;
+    }
+
+    /// Answers have arrived. Gives the slot if the import ended by it.
+    pub(crate) fn answered(
+        &mut self,
+        slot: usize,
+        count: u32,
+        shells: &mut Vec<Shell>,
+    ) -> Result<Option<usize>, Violation> {
+        let entry = self.slots.get_mut(slot).ok_or(Violation::UnknownAnswer)?;
+        entry.out = entry.out.checked_sub(count).ok_or(Violation::UnknownAnswer)?;
+        Ok(self.settle(slot, shells))
+    }
+
+    /// The slot of an import, for answers that name the object.
+    pub(crate) fn slot_of(&self, id: ObjectId) -> Option<usize> {
+        self.by_id.get(&id).copied()
+    }
+
+    /// The peer says that the object has ended. Answered by one release when the import is quiet, at once if unknown.
+    pub(crate) fn gone(
+        &mut self,
+        id: ObjectId,
+        reason: Arc<str>,
+        shells: &mut Vec<Shell>,
+    ) -> Result<Gone, Violation> {
+        if id == ObjectId::LOBBY {
+            return Err(Violation::LobbyGone);
+        }
+        let Some(&slot) = self.by_id.get(&id) else {
+            // An answer is due for each; who takes none must not make them grow without end.
+            if self.due.len() > 2 * self.max {
+                return Err(Violation::TooManyGone);
+            }
+            if !mutation!(ForgetUnknownGone) {
+                add_due(&mut self.due, id, 0, true);
+            }
+            return Ok(Gone::Unknown);
+        };
+        // Its holders keep the reason when the entry is removed.
+        if let Some(import) = self.slots[slot].handle.upgrade() {
+            import.has_gone(&reason);
+        }
+        self.slots[slot].dead = Some(reason);
+        if mutation!(AnswerGoneBeforeQuiet) {
+            add_due(&mut self.due, id, 0, true);
+            return Ok(Gone::Dead(slot, None));
+        }
+        Ok(Gone::Dead(slot, self.settle(slot, shells)))
+    }
+
+    pub(crate) fn dead(&self, slot: usize) -> Option<&Arc<str>> {
+        self.slots[slot].dead.as_ref()
+    }
+
+    /// The one place where an import ends: quiet, and nobody holds it or its object is gone (N4).
+    fn settle(&mut self, slot: usize, shells: &mut Vec<Shell>) -> Option<usize> {
+        let entry = &self.slots[slot];
+        let waits = entry.queued > 0 && !mutation!(ReleaseWhileQueued);
+        let quiet = entry.out == 0 && !waits || mutation!(ReleaseBeforeQuiet);
+        let ended = entry.dead.is_some() || !entry.held;
+        if !quiet || !ended {
+            return None;
+        }
+        let entry = self.slots.remove(slot);
+        self.by_id.remove(&entry.id);
+        add_due(&mut self.due, entry.id, entry.units, entry.dead.is_some());
+        if entry.held && !mutation!(WatchersUntold) {
+            shells.push(Shell(entry.handle));
+        }
+        Some(slot)
+    }
+
+    /// Takes up to `max` releases that are due.
+    pub(crate) fn take_due(&mut self, max: usize) -> Vec<Release> {
+        let ids: Vec<ObjectId> = self.due.keys().copied().take(max).collect();
+        ids.into_iter()
+            .filter_map(|id| self.due.remove(&id).map(|(units, gone)| Release { id, units, gone }))
+            .collect()
+    }
+
+    pub(crate) fn release_is_due(&self) -> bool {
+        !self.due.is_empty()
+    }
+
+    /// The connection has ended.
+    pub(crate) fn end(&mut self) -> Vec<Shell> {
+        self.by_id.clear();
+        self.due.clear();
+        let lobby = ObjectId::LOBBY;
+        let slots = std::mem::take(&mut self.slots);
+        let mut shells = Vec::new();
+        for (_, entry) in slots {
+            if entry.id != lobby && entry.held {
+                shells.push(Shell(entry.handle));
+            }
+        }
+        self.insert(lobby, 0, crate::lobby::DESCRIPTOR.fingerprint);
+        shells
+    }
+
+    /// Slot, number, units, calls under way, whether it is dead; the lobby too.
+    #[cfg(test)]
+    pub(crate) fn entries(&self) -> impl Iterator<Item = (usize, ObjectId, u64, u32, bool)> + '_ {
+        self.slots.iter().map(|(slot, e)| (slot, e.id, e.units, e.out, e.dead.is_some()))
+    }
+
+    /// The units that are about to be released.
+    #[cfg(test)]
+    pub(crate) fn due(&self) -> impl Iterator<Item = (ObjectId, u64)> + '_ {
+        self.due.iter().map(|(&id, &(units, _))| (id, units))
+    }
+}
+
+/// What became of a reference that was to go home.
+#[derive(Debug, PartialEq, Eq)]
+pub(crate) enum SentHome {
+    Unit,
+    Dead,
+    OutOfUnits,
+}
+
+/// What a `Gone` hit.
+#[derive(Debug)]
+pub(crate) enum Gone {
+    Unknown,
+    /// The import in this slot; the second is the slot again if it ended at once.
+    Dead(usize, Option<usize>),
+}
+
+fn add_due(due: &mut HashMap<ObjectId, (u64, bool), RandomState>, id: ObjectId, units: u64, gone: bool) {
+    let entry = due.entry(id).or_insert((0, false));
+    // Only a peer that hands out without end and reads no answer comes near; its own count is lost then.
+    entry.0 = entry.0.saturating_add(units);
+    entry.1 |= gone;
+}

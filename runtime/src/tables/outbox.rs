@@ -1,0 +1,149 @@
+//! What is to be written on one lane, and which method numbers are spoken there.
+//!
+//! Frames are appended from wherever a call is made or answered; the writer, once woken, takes all there is as one chunk.
+//! Many small calls thus share one write without a timer and without a flush.
+
+use std::collections::HashMap;
+use std::task::Waker;
+
+use bytes::{Bytes, BytesMut};
+
+use super::{RandomState, mutation};
+use crate::descriptor::Descriptor;
+use crate::wire::{self, CallId, Head, Kind, ObjectId, Options};
+
+/// The most room that is made ahead.
+const CHUNK_MAX: usize = 64 * 1024;
+
+/// One lane's outgoing frames.
+#[derive(Debug, Default)]
+pub(crate) struct Outbox {
+    bytes: BytesMut,
+    /// Bytes that the writer has taken and may not have sent yet: a peer that reads nothing must not have them forgotten.
+    in_hand: usize,
+    waker: Option<Waker>,
+    /// The writer has something to do.
+    due: bool,
+    /// Notices that have finished: how many, and their permits; a frame each when the writer comes.
+    done: HashMap<ObjectId, (u32, u32), RandomState>,
+    /// For objects of the peer with this fingerprint, whose method names the peer knows to be in force.
+    names_sent: HashMap<u64, u64, RandomState>,
+    /// For objects of ours with this fingerprint: the peer's numbers, as numbers of ours or names we lack.
+    names_here: HashMap<u64, Vec<Result<u16, String>>, RandomState>,
+    closed: bool,
+}
+
+impl Outbox {
+    /// Where frames are appended; the writer is to be woken.
+    pub(crate) fn buffer(&mut self) -> &mut BytesMut {
+        self.due |= !mutation!(WriterNotWoken);
+        &mut self.bytes
+    }
+
+    /// The writer, if it waits and has something to do; to be woken after the lock is released.
+    pub(crate) fn take_waker(&mut self) -> Option<Waker> {
+        if std::mem::take(&mut self.due) { self.waker.take() } else { None }
+    }
+
+    /// Bytes that wait for the writer, and those that it has in its hands.
+    pub(crate) fn len(&self) -> usize {
+        self.bytes.len() + self.in_hand
+    }
+
+    /// A notice on `object` has finished.
+    pub(crate) fn done(&mut self, object: ObjectId, cost: u32) {
+        let entry = self.done.entry(object).or_insert((0, 0));
+        entry.0 = if mutation!(DoneCountedOnce) { 1 } else { entry.0 + 1 };
+        entry.1 += cost;
+        self.due = true;
+    }
+
+    /// Everything there is; `None` if nothing. What was taken the last time has been sent.
+    pub(crate) fn take(&mut self) -> Option<Bytes> {
+        for (object, (count, cost)) in self.done.drain() {
+            let head = Head { kind: Kind::Done, flags: 0, method: 0, call: CallId(count), object };
+            wire::put_frame(&mut self.bytes, &head, &Options::default(), &cost.to_le_bytes());
+        }
+        self.in_hand = self.bytes.len();
+        if self.bytes.is_empty() {
+            return None;
+        }
+        let bytes = self.bytes.split().freeze();
+        // Room for as much again, so that a busy lane does not grow its buffer from nothing after each write.
+        if self.bytes.capacity() < bytes.len() {
+            self.bytes.reserve((2 * bytes.len()).min(CHUNK_MAX));
+        }
+        Some(bytes)
+    }
+
+    /// The frames that wait for the writer, and the notices whose end is still to be said.
+    #[cfg(test)]
+    pub(crate) fn unsent(&self) -> (&[u8], impl Iterator<Item = (ObjectId, u32)> + '_) {
+        (&self.bytes, self.done.iter().map(|(&id, &(count, _))| (id, count)))
+    }
+
+    /// The writer waits for more.
+    pub(crate) fn wait(&mut self, waker: &Waker) {
+        self.due = false;
+        if !self.waker.as_ref().is_some_and(|w| w.will_wake(waker)) {
+            self.waker = Some(waker.clone());
+        }
+    }
+
+    pub(crate) fn is_closed(&self) -> bool {
+        self.closed
+    }
+
+    /// The connection has ended: nothing more is written.
+    pub(crate) fn close(&mut self) {
+        self.closed = true;
+        self.bytes.clear();
+        self.done.clear();
+        self.due = true;
+    }
+
+    /// Whether the peer must be told the caller's method names before the next call; notes that it is told.
+    pub(crate) fn names_differ(&mut self, theirs: u64, mine: u64) -> bool {
+        if self.names_sent.is_empty() && theirs == mine {
+            return false;
+        }
+        let differ = *self.names_sent.get(&theirs).unwrap_or(&theirs) != mine;
+        if differ {
+            self.names_sent.insert(theirs, mine);
+        }
+        differ
+    }
+
+    /// Whether one more list of names may be sent.
+    pub(crate) fn has_room_for_names(&self, theirs: u64, mine: u64, max: usize) -> bool {
+        theirs == mine || self.names_sent.len() < max || self.names_sent.contains_key(&theirs)
+    }
+
+    /// The peer's method names for objects of `interface`; false if there are too many lists.
+    pub(crate) fn set_names(&mut self, interface: &Descriptor, names: Vec<String>, max: usize) -> bool {
+        if self.names_here.len() >= max && !self.names_here.contains_key(&interface.fingerprint) {
+            return false;
+        }
+        let numbers = names.into_iter().map(|name| interface.number_of(&name).ok_or(name)).collect();
+        self.names_here.insert(interface.fingerprint, numbers);
+        true
+    }
+
+    /// The peer's number of a method as a number of ours, or the name that we lack.
+    pub(crate) fn method_here(&self, interface: &Descriptor, number: u16) -> Result<u16, String> {
+        if !self.names_here.is_empty()
+            && let Some(numbers) = self.names_here.get(&interface.fingerprint)
+        {
+            return match numbers.get(number as usize) {
+                Some(Err(name)) => Err(format!("{}::{name}", interface.name)),
+                Some(found) => found.clone(),
+                None => Err(format!("{}::#{number}", interface.name)),
+            };
+        }
+        if (number as usize) < interface.methods.len() {
+            Ok(number)
+        } else {
+            Err(format!("{}::#{number}", interface.name))
+        }
+    }
+}

@@ -1,0 +1,315 @@
+//! Random trees of calls over a few objects, in random order, beside a plain reading of the rules.
+//!
+//! What is shown: nothing is refused unless its ancestor holds the turn; nothing waits for a turn that its ancestor
+//! holds; calls start in the order of their arrival; and where everything stops, two different chains have crossed:
+//! never one chain alone.
+
+use std::collections::HashMap;
+
+use rand::rngs::StdRng;
+use rand::seq::IndexedRandom;
+use rand::{Rng, SeedableRng};
+
+use super::*;
+
+/// A method of an object that calls others, one after the other or all together.
+#[derive(Debug)]
+struct Plan {
+    object: usize,
+    access: Access,
+    joined: bool,
+    children: Vec<Plan>,
+}
+
+#[derive(Clone, Copy)]
+struct Shape {
+    objects: usize,
+    roots: usize,
+    joins: bool,
+    /// How likely a waiting call gives up, per step.
+    gives_up: f64,
+}
+
+impl Plan {
+    fn random(rng: &mut StdRng, shape: Shape, depth: usize) -> Self {
+        let children = if depth == 0 { 0 } else { rng.random_range(0..=2) };
+        Self {
+            object: rng.random_range(0..shape.objects),
+            access: if rng.random_bool(0.4) { Access::Write } else { Access::Read },
+            joined: shape.joins && rng.random(),
+            children: (0..children).map(|_| Self::random(rng, shape, depth - 1)).collect(),
+        }
+    }
+}
+
+/// One call that was made.
+struct Call<'a> {
+    plan: &'a Plan,
+    parent: Option<usize>,
+    token: Token,
+    state: CallState,
+    made: Vec<usize>,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum CallState {
+    Waits(Ticket),
+    Runs(Ticket),
+    Over,
+}
+
+/// What a run has shown.
+#[derive(Clone, Copy, Debug, Default)]
+struct Outcome {
+    calls: usize,
+    refused: usize,
+    passed_writer: usize,
+    stuck: usize,
+}
+
+struct World<'a> {
+    rng: StdRng,
+    turns: Vec<Turn>,
+    /// The reference: calls that wait at each object, first come first.
+    queues: Vec<Vec<usize>>,
+    calls: Vec<Call<'a>>,
+    tickets: HashMap<(usize, Ticket), usize>,
+    outcome: Outcome,
+}
+
+impl<'a> World<'a> {
+    fn run(seed: u64, shape: Shape, roots: &'a [Plan]) -> Outcome {
+        let mut world = World {
+            rng: StdRng::seed_from_u64(seed),
+            turns: (0..shape.objects).map(|_| Turn::new()).collect(),
+            queues: vec![Vec::new(); shape.objects],
+            calls: Vec::new(),
+            tickets: HashMap::new(),
+            outcome: Outcome::default(),
+        };
+        let mut unmade: Vec<&Plan> = roots.iter().collect();
+        loop {
+            let able: Vec<usize> = (0..world.calls.len()).filter(|&at| world.is_able(at)).collect();
+            let choices = able.len() + unmade.len();
+            let waiting: Vec<usize> = world.queues.concat();
+            if !waiting.is_empty() && world.rng.random_bool(shape.gives_up) {
+                let call = *waiting.choose(&mut world.rng).expect("somebody waits");
+                world.end(call);
+            } else if choices == 0 {
+                break;
+            } else {
+                match able.get(world.rng.random_range(0..choices)) {
+                    Some(&call) => world.advance(call),
+                    None => {
+                        let root = unmade.pop().expect("the choice was beyond those able");
+                        world.make(root, None);
+                    }
+                }
+            }
+            world.compare();
+        }
+        world.judge_the_end();
+        world.outcome.calls = world.calls.len();
+        world.outcome
+    }
+
+    /// A running call that does not wait for its children.
+    fn is_able(&self, at: usize) -> bool {
+        let call = &self.calls[at];
+        let awaits = call.made.iter().any(|&child| self.calls[child].state != CallState::Over);
+        let unmade = call.made.len() < call.plan.children.len();
+        matches!(call.state, CallState::Runs(_)) && (!awaits || call.plan.joined && unmade)
+    }
+
+    fn advance(&mut self, at: usize) {
+        let call = &self.calls[at];
+        let plan = call.plan;
+        match plan.children.get(call.made.len()) {
+            Some(child) => self.make(child, Some(at)),
+            None => self.end(at),
+        }
+    }
+
+    fn make(&mut self, plan: &'a Plan, parent: Option<usize>) {
+        let at = self.calls.len();
+        let token = Token(self.rng.random());
+        let ancestors = self.ancestors(parent);
+        let path: Vec<Token> = ancestors.iter().map(|&ancestor| self.calls[ancestor].token).collect();
+        let holders = self.holders(plan.object);
+        let held: Vec<usize> = holders.iter().copied().filter(|holder| ancestors.contains(holder)).collect();
+        let arrival = self.turns[plan.object].arrive(plan.access, Some(token), &path);
+
+        let writes = |call: &usize| self.calls[*call].plan.access == Access::Write;
+        let write = plan.access == Access::Write;
+        let queued = !self.queues[plan.object].is_empty();
+        let state = match arrival {
+            Arrival::Refused(named) => {
+                assert!(
+                    held.iter().any(|&holder| self.calls[holder].token == named),
+                    "no holder is its ancestor"
+                );
+                assert!(write || held.iter().any(writes), "readers may read again");
+                self.outcome.refused += 1;
+                CallState::Over
+            }
+            Arrival::Enter(ticket) => {
+                assert!(!holders.iter().any(writes) && (!write || holders.is_empty()), "the borrow rule");
+                assert!(!held.is_empty() || !queued, "it passed the queue");
+                self.outcome.passed_writer += usize::from(queued);
+                self.tickets.insert((plan.object, ticket), at);
+                CallState::Runs(ticket)
+            }
+            Arrival::Wait(ticket) => {
+                assert!(held.is_empty(), "it waits for its ancestor");
+                assert!(
+                    queued || holders.iter().any(writes) || write && !holders.is_empty(),
+                    "nobody is in its way"
+                );
+                self.tickets.insert((plan.object, ticket), at);
+                self.queues[plan.object].push(at);
+                CallState::Waits(ticket)
+            }
+        };
+        self.calls.push(Call { plan, parent, token, state, made: Vec::new() });
+        if let Some(parent) = parent {
+            self.calls[parent].made.push(at);
+        }
+    }
+
+    /// A call has run to its end, or gives up waiting.
+    fn end(&mut self, at: usize) {
+        let object = self.calls[at].plan.object;
+        let (CallState::Waits(ticket) | CallState::Runs(ticket)) = self.calls[at].state else { return };
+        let mut started = Vec::new();
+        self.turns[object].leave(ticket, &mut started);
+        self.calls[at].state = CallState::Over;
+        self.queues[object].retain(|&waiting| waiting != at);
+        let started: Vec<usize> = started.iter().map(|&ticket| self.tickets[&(object, ticket)]).collect();
+        assert_eq!(started, self.startable(object), "first come, first served");
+        for call in started {
+            let CallState::Waits(ticket) = self.calls[call].state else { panic!("it did not wait") };
+            self.calls[call].state = CallState::Runs(ticket);
+            self.queues[object].retain(|&waiting| waiting != call);
+        }
+    }
+
+    /// Who may start by the rules, from the head of the queue on.
+    fn startable(&self, object: usize) -> Vec<usize> {
+        let mut inside = self.holders(object);
+        let before = inside.len();
+        for &call in &self.queues[object] {
+            let write = self.calls[call].plan.access == Access::Write;
+            let held = inside.iter().any(|&holder| self.calls[holder].plan.access == Access::Write);
+            if held || write && !inside.is_empty() {
+                break;
+            }
+            inside.push(call);
+        }
+        inside.split_off(before)
+    }
+
+    fn holders(&self, object: usize) -> Vec<usize> {
+        let runs = |call: &Call<'_>| call.plan.object == object && matches!(call.state, CallState::Runs(_));
+        (0..self.calls.len()).filter(|&at| runs(&self.calls[at])).collect()
+    }
+
+    /// From the nearest to the root.
+    fn ancestors(&self, parent: Option<usize>) -> Vec<usize> {
+        std::iter::successors(parent, |&at| self.calls[at].parent).collect()
+    }
+
+    fn compare(&self) {
+        for (object, turn) in self.turns.iter().enumerate() {
+            let mut holders: Vec<_> = turn.holders().map(|ticket| self.tickets[&(object, ticket)]).collect();
+            holders.sort_unstable();
+            assert_eq!(holders, self.holders(object));
+            assert_eq!(turn.waiting(), self.queues[object].len());
+            assert_eq!(turn.is_idle(), holders.is_empty() && turn.waiting() == 0);
+        }
+    }
+
+    /// Nothing moves any more: either all is over, or different chains have crossed.
+    fn judge_the_end(&mut self) {
+        let Some(&stuck) = self.queues.concat().first() else {
+            assert!(self.turns.iter().all(Turn::is_idle));
+            return;
+        };
+        self.outcome.stuck = 1;
+        let circle = self.circle(stuck);
+        let deepest = circle.iter().map(|&call| self.ancestors(Some(call))).max_by_key(Vec::len);
+        let chain = deepest.expect("a circle is not empty");
+        assert!(circle.iter().any(|call| !chain.contains(call)), "one chain waits for itself");
+    }
+
+    /// A circle of calls of which each waits for the next, found by going on from this one.
+    fn circle(&self, from: usize) -> Vec<usize> {
+        let mut way = vec![from];
+        loop {
+            let next = self.awaited(way[way.len() - 1]);
+            if let Some(at) = way.iter().position(|&seen| seen == next) {
+                return way.split_off(at);
+            }
+            way.push(next);
+        }
+    }
+
+    /// What keeps this call: a child that is not over, the call before it in the queue, or a holder of the turn.
+    fn awaited(&self, at: usize) -> usize {
+        let call = &self.calls[at];
+        let found = match call.state {
+            CallState::Runs(_) => {
+                call.made.iter().copied().find(|&child| self.calls[child].state != CallState::Over)
+            }
+            CallState::Waits(_) => {
+                let queue = &self.queues[call.plan.object];
+                let place = queue.iter().position(|&waiting| waiting == at).expect("it stands in the queue");
+                match place {
+                    0 => self.holders(call.plan.object).first().copied(),
+                    _ => Some(queue[place - 1]),
+                }
+            }
+            CallState::Over => None,
+        };
+        found.expect("nothing moves, so everything waits for something")
+    }
+}
+
+/// Runs this many random trees and sums up what they showed.
+fn walk(seeds: std::ops::Range<u64>, shape: Shape) -> Outcome {
+    let mut sum = Outcome::default();
+    for seed in seeds {
+        let mut rng = StdRng::seed_from_u64(seed);
+        let roots: Vec<Plan> = (0..shape.roots).map(|_| Plan::random(&mut rng, shape, 4)).collect();
+        let outcome = World::run(seed, shape, &roots);
+        sum.calls += outcome.calls;
+        sum.refused += outcome.refused;
+        sum.passed_writer += outcome.passed_writer;
+        sum.stuck += outcome.stuck;
+    }
+    sum
+}
+
+#[test]
+fn a_single_chain_never_gets_stuck() {
+    let sum = walk(0..4_000, Shape { objects: 3, roots: 1, joins: false, gives_up: 0.0 });
+    assert_eq!(sum.stuck, 0);
+    assert!(sum.refused > 1_000, "{sum:?}");
+}
+
+#[test]
+fn branches_of_one_root_get_stuck_only_by_crossing() {
+    let sum = walk(10_000..14_000, Shape { objects: 4, roots: 1, joins: true, gives_up: 0.0 });
+    assert!(sum.refused > 1_000 && (1..1_000).contains(&sum.stuck), "{sum:?}");
+}
+
+#[test]
+fn several_chains_get_stuck_only_by_crossing() {
+    let sum = walk(20_000..24_000, Shape { objects: 4, roots: 3, joins: true, gives_up: 0.0 });
+    assert!(sum.refused > 1_000 && sum.passed_writer > 100 && sum.stuck > 100, "{sum:?}");
+}
+
+#[test]
+fn nothing_stays_stuck_where_waiting_calls_give_up() {
+    let sum = walk(30_000..32_000, Shape { objects: 3, roots: 4, joins: true, gives_up: 0.05 });
+    assert!(sum.calls > 10_000, "{sum:?}");
+}

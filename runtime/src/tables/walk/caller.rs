@@ -1,0 +1,185 @@
+//! The application of one side as a caller: it makes calls, waits or does not, and is told what became of them.
+
+use tokio::sync::oneshot;
+
+use super::book::{BODY_MIN, INTERFACES};
+use super::dice::{Act, Dice};
+use super::peer::Peer;
+use crate::answer::Answer;
+use crate::call::Request;
+use crate::connection::Shared;
+use crate::error::{Fault, Ran};
+use crate::lobby::{self, Object};
+use crate::object::{Plain, Shape};
+use crate::proxy::{Handle, Target};
+use crate::tables::{CallKey, Tables};
+use crate::wire::{FaultCode, Path, Token};
+
+/// What replies carry: the call's number, and objects.
+pub(super) type Reply = Plain<(u64, Vec<Object>)>;
+
+/// A call whose caller waits.
+#[derive(Debug)]
+pub(super) struct Waiting {
+    serial: u64,
+    key: CallKey,
+    pub(super) answer: oneshot::Receiver<Answer>,
+}
+
+impl Peer {
+    /// Makes a call or a notice; `other` is the side that it goes to.
+    pub(super) fn call(&mut self, dice: &mut Dice, other: &Shared, notice: bool) {
+        let remote = self.holds.iter().filter(|h| matches!(h.target(), Target::Remote(_)));
+        let remote: Vec<&Handle> = remote.take(self.favourites).collect();
+        let at_the_lobby = if self.favourites == 1 { 3 } else { 8 };
+        let handle =
+            if remote.is_empty() || dice.one_in(at_the_lobby) { &self.lobby } else { *dice.pick(&remote) };
+        let Target::Remote(import) = handle.target() else { unreachable!("only these were picked") };
+        let import = import.clone();
+        let (slot, id) = (import.slot(), import.id());
+        let native = self.tables(|t| t.imports.get(slot, id).map(|e| e.fingerprint));
+        let mut all = INTERFACES.iter().chain([&lobby::DESCRIPTOR]);
+        let native = all.find(|i| Some(i.fingerprint) == native).unwrap_or(&INTERFACES[0]);
+        let interface = if dice.one_in(5) { dice.pick(&INTERFACES) } else { native };
+        if interface.fingerprint != native.fingerprint {
+            dice.count(Act::ForeignNames);
+        }
+        let method = dice.below(interface.methods.len()) as u16;
+        let depth = if dice.one_in(3) { dice.below(4) as u8 } else { 0 };
+        let path: Path = (0..dice.below(usize::from(depth) + 1)).map(|n| Token(n as u64 + 1)).collect();
+        let refs = self.some_refs(dice);
+        let target = other.with(|t, _| t.exports.key(id));
+        let serial = self.book.lock().made(interface.method(method), target, depth);
+        let mut body = serial.to_le_bytes().to_vec();
+        body.resize(BODY_MIN + *dice.pick(&[0, 0, 0, 0, 100, 600, 4_000]), 0);
+        let timeout_ms = if dice.one_in(8) { 40 } else { 30_000 };
+        let now = tokio::time::Instant::now();
+        let deadline_ms = self.shared.millis(now) + timeout_ms;
+        let (waiter, answer) = oneshot::channel();
+        let request = Request { interface, method, body, refs, path, depth, deadline_ms, notice };
+        let rule = self.tables(|t| Rule::before(t, slot, depth, &request));
+        dice.count(if notice { Act::Notice } else { Act::Call });
+        match self.shared.start(slot, id, request, waiter, now) {
+            Ok(key) => {
+                let queued = self.tables(|t| t.calls.get(key).is_some_and(|c| c.queued.is_some()));
+                if queued {
+                    dice.count(Act::Queue);
+                } else {
+                    rule.holds();
+                }
+                self.waiting.push(Waiting { serial, key, answer });
+            }
+            Err(fault) => {
+                if fault.code == FaultCode::OVERLOADED {
+                    let permits = fault.text.contains("permit");
+                    dice.count(if permits { Act::Overload } else { Act::TooManyExports });
+                }
+                assert_eq!(fault.ran, Ran::Never, "a call that was not started: {fault:?}");
+                self.failed(serial, &fault);
+            }
+        }
+    }
+
+    /// A caller stops waiting, as the guard of a dropped call does.
+    pub(super) fn cancel(&mut self, dice: &mut Dice) {
+        if self.waiting.is_empty() {
+            return;
+        }
+        let waiting = self.waiting.swap_remove(dice.below(self.waiting.len()));
+        dice.count(Act::Cancel);
+        drop(waiting.answer);
+        self.shared.abandon(waiting.key);
+    }
+
+    /// Takes the outcomes that are there.
+    pub(super) fn collect(&mut self, dice: &mut Dice) {
+        let mut at = 0;
+        while at < self.waiting.len() {
+            let waiting = &mut self.waiting[at];
+            match waiting.answer.try_recv() {
+                Err(oneshot::error::TryRecvError::Empty) => at += 1,
+                Err(oneshot::error::TryRecvError::Closed) => {
+                    panic!("the caller of {} waits for nobody", waiting.serial)
+                }
+                Ok(answer) => {
+                    let serial = waiting.serial;
+                    self.waiting.swap_remove(at);
+                    self.outcome(serial, answer, dice);
+                }
+            }
+        }
+    }
+
+    fn outcome(&mut self, serial: u64, answer: Answer, dice: &mut Dice) {
+        match answer {
+            Answer::Sent => {}
+            Answer::Fault(fault) => self.failed(serial, &fault),
+            Answer::Local(_) => panic!("a remote call has a local answer"),
+            Answer::Reply { body, refs } => {
+                let book = self.book.lock();
+                if book.spared.is_some() && book.record(serial).target == book.spared {
+                    return;
+                }
+                assert!(book.record(serial).began, "call {serial} has a result and never ran");
+                drop(book);
+                if dice.one_in(4) {
+                    return dice.count(Act::Undecoded);
+                }
+                let (number, objects) = Reply::read(&body, &refs).expect("the reply is well-formed");
+                assert_eq!(number, serial, "the answer belongs to another call");
+                self.holds.extend(objects.into_iter().map(|o| o.0).filter(|_| dice.one_in(2)));
+            }
+        }
+    }
+
+    fn failed(&self, serial: u64, fault: &Fault) {
+        let mut book = self.book.lock();
+        if book.lenient {
+            return;
+        }
+        let never = fault.ran == Ran::Never;
+        if never {
+            book.never_ran(serial);
+        }
+        assert_ne!(fault.code, FaultCode::NO_SUCH_OBJECT, "an honest caller names what it holds");
+        if fault.code == FaultCode::GONE {
+            let dead = book.record(serial).target.is_none_or(|key| book.is_dead(key));
+            assert!(dead, "the target of call {serial} lives and is said to be gone");
+        }
+    }
+}
+
+/// The rule of permits (N6) as it stood before a call.
+struct Rule {
+    object: bool,
+    connection: bool,
+    fair: bool,
+}
+
+impl Rule {
+    fn before(t: &Tables, slot: usize, depth: u8, request: &Request) -> Rule {
+        let hello = t.peer.as_ref().expect("the peer has greeted");
+        let object_max = t.limits.object_permits.min(hello.object_permits);
+        let connection_max = t.limits.connection_permits.min(hello.connection_permits);
+        let kept = |reserve: u32| reserve.saturating_sub(u32::from(depth));
+        let (object_reserve, connection_reserve) =
+            (t.limits.reserve.min(object_max / 2), t.limits.reserve.min(connection_max / 32));
+        // What is out is at least: calls at their cost, notices at one each.
+        let sent = || t.calls.iter().filter(|(_, c)| c.import == slot && c.queued.is_none());
+        let notices = t.permits.out(slot) - sent().count() as u32;
+        let held = notices + sent().map(|(_, c)| c.cost).sum::<u32>();
+        let (out, cost) = (t.permits.connection_out(), (request.body.len() as u32).div_ceil(1024));
+        Rule {
+            object: t.permits.out(slot) + 1 + kept(object_reserve) <= object_max,
+            connection: out + cost + 16 * kept(connection_reserve) <= connection_max,
+            fair: depth > 0 || held <= (connection_max - 16 * connection_reserve).saturating_sub(out),
+        }
+    }
+
+    /// The call was sent at once.
+    fn holds(&self) {
+        assert!(self.object, "a call takes more permits of its object than there are at its depth");
+        assert!(self.connection, "a call takes more permits of the connection than there are at its depth");
+        assert!(self.fair, "a call of depth 0 takes what its neighbours need");
+    }
+}

@@ -1,0 +1,477 @@
+//! Every message of the protocol `duologue/1`, as bytes: the frames of lanes and of the control stream.
+//!
+//! All numbers are little-endian. A frame begins with `len: u32`, the number of bytes that follow it; the
+//! transport cuts streams into frames by it, so that the functions here see a frame without its `len`.
+//! Nothing here knows what a message is for: the rules are in [`crate::tables`].
+
+use bytes::{Buf, BufMut, Bytes, BytesMut};
+use serde::de::{Error as _, IgnoredAny, SeqAccess, Visitor};
+use serde::{Deserialize, Serialize};
+use smallvec::SmallVec;
+
+/// The version of the protocol that `Hello` carries.
+pub(crate) const VERSION: u16 = 1;
+
+/// The first byte of every stream says what it is (N1).
+pub(crate) const STREAM_CONTROL: u8 = 0;
+/// A lane: calls and their answers.
+pub(crate) const STREAM_LANE: u8 = 1;
+
+/// Bytes of a frame's fixed head, its `len` included.
+pub(crate) const HEAD_LEN: usize = 16;
+/// The longest frame on a lane, without its `len`: what costs 16 permits of 1 KiB.
+pub(crate) const FRAME_MAX: usize = 16 * 1024 - 4;
+/// The longest frame on the control stream, without its `len`.
+pub(crate) const CONTROL_MAX: usize = 64 * 1024;
+/// The longest path of tokens and the deepest chain of calls.
+pub(crate) const DEPTH_MAX: u8 = 64;
+/// The most references one frame may carry.
+pub(crate) const REFERENCES_MAX: usize = 256;
+
+/// The number of an object on one connection and in one direction; 0 is the lobby.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
+pub(crate) struct ObjectId(pub(crate) u32);
+
+impl ObjectId {
+    /// The object that every connection has: opens services, describes them, answers pings.
+    pub(crate) const LOBBY: ObjectId = ObjectId(0);
+}
+
+/// The number of a call on the lane it was sent on.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub(crate) struct CallId(pub(crate) u32);
+
+/// What a frame of a lane is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[repr(u8)]
+pub(crate) enum Kind {
+    /// The caller's own method names for objects of one fingerprint.
+    Names = 1,
+    /// A request that wants exactly one answer.
+    Call = 2,
+    /// A request that wants none.
+    Notice = 3,
+    /// Stop a call.
+    Cancel = 4,
+    /// No more pipelined calls on a kept answer.
+    Finish = 5,
+    /// The answer of a call that ran.
+    Reply = 6,
+    /// The answer of a call that failed; never the application's own error.
+    Fault = 7,
+    /// That many notices have finished.
+    Done = 8,
+}
+
+impl Kind {
+    fn from_byte(byte: u8) -> Option<Kind> {
+        Some(match byte {
+            1 => Kind::Names,
+            2 => Kind::Call,
+            3 => Kind::Notice,
+            4 => Kind::Cancel,
+            5 => Kind::Finish,
+            6 => Kind::Reply,
+            7 => Kind::Fault,
+            8 => Kind::Done,
+            _ => return None,
+        })
+    }
+
+    fn has_options(self) -> bool {
+        matches!(self, Kind::Call | Kind::Notice | Kind::Reply)
+    }
+}
+
+/// Which optional fields follow the head, in this order.
+pub(crate) mod flag {
+    pub(crate) const DEADLINE: u8 = 1;
+    pub(crate) const PATH: u8 = 2;
+    pub(crate) const TRACE: u8 = 4;
+    pub(crate) const LARGE: u8 = 8;
+    pub(crate) const REFS: u8 = 16;
+    pub(crate) const KEEP: u8 = 32;
+    pub(crate) const ON_ANSWER: u8 = 64;
+}
+
+/// The fixed part of a frame, without its length.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Head {
+    pub(crate) kind: Kind,
+    pub(crate) flags: u8,
+    pub(crate) method: u16,
+    pub(crate) call: CallId,
+    pub(crate) object: ObjectId,
+}
+
+/// A random number that stands for one running call that holds a turn (N7).
+#[derive(Clone, Copy, PartialEq, Eq, Hash)]
+pub(crate) struct Token(pub(crate) u64);
+
+impl std::fmt::Debug for Token {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "{:016x}", self.0)
+    }
+}
+
+/// The tokens of the ancestors of a call that hold a turn.
+pub(crate) type Path = SmallVec<[Token; 2]>;
+
+/// One entry of a frame's reference table (N3).
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Reference {
+    pub(crate) kind: RefKind,
+    pub(crate) hops: u8,
+    pub(crate) id: ObjectId,
+    pub(crate) fingerprint: u64,
+}
+
+/// What a reference stands for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[repr(u8)]
+pub(crate) enum RefKind {
+    /// An object that is gone.
+    Dead = 0,
+    /// An object of the sender; brings [`crate::tables::UNITS`] units.
+    Export = 1,
+    /// An object of the receiver; brings one unit home.
+    Home = 2,
+}
+
+/// The optional fields of a frame.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub(crate) struct Options {
+    pub(crate) deadline_ms: Option<u32>,
+    pub(crate) path: Path,
+    pub(crate) depth: u8,
+    pub(crate) refs: SmallVec<[Reference; 1]>,
+}
+
+impl Options {
+    /// How many bytes the fields take.
+    pub(crate) fn encoded_len(deadline: bool, path: usize, depth: u8, refs: usize) -> usize {
+        let mut len = 0;
+        if deadline {
+            len += 4;
+        }
+        if path > 0 || depth > 0 {
+            len += 2 + 8 * path;
+        }
+        if refs > 0 {
+            len += 2 + 16 * refs;
+        }
+        len
+    }
+}
+
+/// A frame of a lane, taken apart.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Frame {
+    pub(crate) head: Head,
+    pub(crate) options: Options,
+    pub(crate) body: Bytes,
+}
+
+/// Why bytes are no frame of this protocol. It ends the connection.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub(crate) enum WireError {
+    #[error("a frame of {0} bytes is shorter than its head")]
+    Short(usize),
+    #[error("unknown frame kind {0}")]
+    Kind(u8),
+    #[error("the frame ends inside its {0}")]
+    Truncated(&'static str),
+    #[error("frame flag {0:#04x} is not understood")]
+    Flag(u8),
+    #[error("{0} references in one frame")]
+    References(usize),
+    #[error("a path of {tokens} tokens at depth {depth}")]
+    Path { tokens: u8, depth: u8 },
+    #[error("unknown reference kind {0}")]
+    RefKind(u8),
+    #[error("it speaks version {0} of the protocol")]
+    Version(u16),
+    #[error("malformed control frame: {0}")]
+    Control(String),
+}
+
+/// Appends a frame to `out`.
+pub(crate) fn put_frame(out: &mut BytesMut, head: &Head, options: &Options, body: &[u8]) {
+    let mut flags = head.flags;
+    if head.kind.has_options() {
+        if options.deadline_ms.is_some() {
+            flags |= flag::DEADLINE;
+        }
+        if options.depth > 0 || !options.path.is_empty() {
+            flags |= flag::PATH;
+        }
+        if !options.refs.is_empty() {
+            flags |= flag::REFS;
+        }
+    }
+    let optional = Options::encoded_len(
+        options.deadline_ms.is_some(),
+        options.path.len(),
+        options.depth,
+        options.refs.len(),
+    );
+    let len = HEAD_LEN - 4 + optional + body.len();
+    out.reserve(4 + len);
+    let mut fixed = [0u8; HEAD_LEN];
+    fixed[0..4].copy_from_slice(&(len as u32).to_le_bytes());
+    fixed[4] = head.kind as u8;
+    fixed[5] = flags;
+    fixed[6..8].copy_from_slice(&head.method.to_le_bytes());
+    fixed[8..12].copy_from_slice(&head.call.0.to_le_bytes());
+    fixed[12..16].copy_from_slice(&head.object.0.to_le_bytes());
+    out.put_slice(&fixed);
+    if let Some(ms) = options.deadline_ms {
+        out.put_u32_le(ms);
+    }
+    if flags & flag::PATH != 0 && head.kind.has_options() {
+        out.put_u8(options.path.len() as u8);
+        out.put_u8(options.depth);
+        for token in &options.path {
+            out.put_u64_le(token.0);
+        }
+    }
+    if !options.refs.is_empty() {
+        out.put_u16_le(options.refs.len() as u16);
+        for r in &options.refs {
+            out.put_u8(r.kind as u8);
+            out.put_u8(r.hops);
+            out.put_u16_le(0);
+            out.put_u32_le(r.id.0);
+            out.put_u64_le(r.fingerprint);
+        }
+    }
+    out.put_slice(body);
+}
+
+/// Takes a frame (without its length) apart; the body is a slice of it.
+pub(crate) fn read_frame(mut bytes: Bytes) -> Result<Frame, WireError> {
+    if bytes.len() < HEAD_LEN - 4 {
+        return Err(WireError::Short(bytes.len()));
+    }
+    let kind = Kind::from_byte(bytes[0]).ok_or(WireError::Kind(bytes[0]))?;
+    let flags = bytes[1];
+    let head = Head {
+        kind,
+        flags,
+        method: u16::from_le_bytes([bytes[2], bytes[3]]),
+        call: CallId(u32::from_le_bytes([bytes[4], bytes[5], bytes[6], bytes[7]])),
+        object: ObjectId(u32::from_le_bytes([bytes[8], bytes[9], bytes[10], bytes[11]])),
+    };
+    bytes.advance(HEAD_LEN - 4);
+    let mut options = Options::default();
+    if kind.has_options() && flags != 0 {
+        read_options(flags, &mut bytes, &mut options)?;
+    }
+    Ok(Frame { head, options, body: bytes })
+}
+
+fn read_options(flags: u8, bytes: &mut Bytes, options: &mut Options) -> Result<(), WireError> {
+    let unknown = flags & (flag::TRACE | flag::LARGE | flag::KEEP | flag::ON_ANSWER | 0x80);
+    if unknown != 0 {
+        return Err(WireError::Flag(unknown));
+    }
+    if flags & flag::DEADLINE != 0 {
+        need(bytes, 4, "deadline")?;
+        options.deadline_ms = Some(bytes.get_u32_le());
+    }
+    if flags & flag::PATH != 0 {
+        need(bytes, 2, "path")?;
+        let tokens = bytes.get_u8();
+        options.depth = bytes.get_u8();
+        if tokens > DEPTH_MAX || options.depth > DEPTH_MAX || options.depth < tokens {
+            return Err(WireError::Path { tokens, depth: options.depth });
+        }
+        need(bytes, 8 * tokens as usize, "path")?;
+        options.path = (0..tokens).map(|_| Token(bytes.get_u64_le())).collect();
+    }
+    if flags & flag::REFS != 0 {
+        need(bytes, 2, "reference table")?;
+        let count = bytes.get_u16_le() as usize;
+        if count == 0 || count > REFERENCES_MAX {
+            return Err(WireError::References(count));
+        }
+        need(bytes, 16 * count, "reference table")?;
+        for _ in 0..count {
+            let kind = match bytes.get_u8() {
+                0 => RefKind::Dead,
+                1 => RefKind::Export,
+                2 => RefKind::Home,
+                other => return Err(WireError::RefKind(other)),
+            };
+            let hops = bytes.get_u8();
+            bytes.advance(2);
+            let id = ObjectId(bytes.get_u32_le());
+            options.refs.push(Reference { kind, hops, id, fingerprint: bytes.get_u64_le() });
+        }
+    }
+    Ok(())
+}
+
+fn need(bytes: &Bytes, count: usize, what: &'static str) -> Result<(), WireError> {
+    if bytes.len() < count { Err(WireError::Truncated(what)) } else { Ok(()) }
+}
+
+/// What each side tells the other first: its limits and habits.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct Hello {
+    pub(crate) version: u16,
+    /// Calls that may be unanswered on one of its objects.
+    pub(crate) object_permits: u32,
+    /// KiB that may be unanswered on the connection.
+    pub(crate) connection_permits: u32,
+    /// The longest body that rides in a frame.
+    pub(crate) inline_max: u32,
+    /// The deadline of its calls that name none.
+    pub(crate) deadline_ms: u32,
+    /// How many shared lanes the dialer opens.
+    pub(crate) lanes: u8,
+    /// New at every start of the process.
+    pub(crate) boot: u64,
+}
+
+/// The first field of a `Hello`, which is its version whatever else a later version says.
+struct HelloVersion(u16);
+
+impl<'de> Deserialize<'de> for HelloVersion {
+    fn deserialize<D: serde::Deserializer<'de>>(d: D) -> Result<HelloVersion, D::Error> {
+        struct First;
+        impl<'de> Visitor<'de> for First {
+            type Value = HelloVersion;
+
+            fn expecting(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+                f.write_str("a hello")
+            }
+
+            fn visit_seq<A: SeqAccess<'de>>(self, mut seq: A) -> Result<HelloVersion, A::Error> {
+                let version = seq.next_element()?.ok_or_else(|| A::Error::invalid_length(0, &self))?;
+                while seq.next_element::<IgnoredAny>()?.is_some() {}
+                Ok(HelloVersion(version))
+            }
+        }
+        d.deserialize_seq(First)
+    }
+}
+
+/// One entry of `Release`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct Release {
+    pub(crate) id: ObjectId,
+    pub(crate) units: u64,
+    /// Answers a `Gone`.
+    pub(crate) gone: bool,
+}
+
+/// A message of the control stream.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) enum Control {
+    Hello(Hello),
+    Release(Vec<Release>),
+    Gone { id: ObjectId, reason: String },
+    GoAway,
+    Close { code: u32, reason: String },
+}
+
+const CONTROL_HELLO: u8 = 1;
+const CONTROL_RELEASE: u8 = 2;
+const CONTROL_GONE: u8 = 3;
+// 4 Pull, 5 Taken, 6 Window, 7 Stop belong to large bodies and streams.
+const CONTROL_GO_AWAY: u8 = 8;
+const CONTROL_CLOSE: u8 = 9;
+// 10 Seen, 11 Resume, 12 Waiting are reserved.
+
+/// How many releases fit into one control frame with certainty.
+pub(crate) const RELEASES_PER_FRAME: usize = 2_048;
+/// How much of a reason is sent.
+pub(crate) const REASON_MAX: usize = 1_024;
+
+/// Appends a control message to `out`, its length included.
+pub(crate) fn put_control(out: &mut Vec<u8>, message: &Control) {
+    let start = out.len();
+    out.extend_from_slice(&[0; 4]);
+    let (kind, body) = match message {
+        Control::Hello(hello) => (CONTROL_HELLO, rmp_serde::to_vec(hello)),
+        Control::Release(list) => (CONTROL_RELEASE, rmp_serde::to_vec(&(list,))),
+        Control::Gone { id, reason } => (CONTROL_GONE, rmp_serde::to_vec(&(id, clip(reason)))),
+        Control::GoAway => (CONTROL_GO_AWAY, rmp_serde::to_vec::<[u8; 0]>(&[])),
+        Control::Close { code, reason } => (CONTROL_CLOSE, rmp_serde::to_vec(&(code, clip(reason)))),
+    };
+    out.push(kind);
+    out.extend_from_slice(&body.expect("numbers and strings always encode"));
+    let len = (out.len() - start - 4) as u32;
+    out[start..start + 4].copy_from_slice(&len.to_le_bytes());
+}
+
+/// At most [`REASON_MAX`] bytes of a text, cut at a character.
+pub(crate) fn clip(text: &str) -> &str {
+    let mut end = text.len().min(REASON_MAX);
+    while !text.is_char_boundary(end) {
+        end -= 1;
+    }
+    &text[..end]
+}
+
+/// Reads a control frame (without its length); `None` is a kind that may be skipped.
+pub(crate) fn read_control(frame: &[u8]) -> Result<Option<Control>, WireError> {
+    let Some((&kind, body)) = frame.split_first() else {
+        return Err(WireError::Short(0));
+    };
+    fn decode<'a, T: Deserialize<'a>>(body: &'a [u8]) -> Result<T, WireError> {
+        transport::msgpack::from_slice(body).map_err(|e| WireError::Control(e.to_string()))
+    }
+    Ok(Some(match kind {
+        CONTROL_HELLO => match decode(body)? {
+            HelloVersion(VERSION) => Control::Hello(decode(body)?),
+            HelloVersion(other) => return Err(WireError::Version(other)),
+        },
+        CONTROL_RELEASE => Control::Release(decode::<(Vec<Release>,)>(body)?.0),
+        CONTROL_GONE => {
+            let (id, reason) = decode(body)?;
+            Control::Gone { id, reason }
+        }
+        CONTROL_GO_AWAY => {
+            decode::<[u8; 0]>(body)?;
+            Control::GoAway
+        }
+        CONTROL_CLOSE => {
+            let (code, reason) = decode(body)?;
+            Control::Close { code, reason }
+        }
+        skipped if skipped & 0x80 != 0 => return Ok(None),
+        other => return Err(WireError::Control(format!("unknown kind {other}"))),
+    }))
+}
+
+/// Why a call has no result of its method (N6). The number is on the wire; unknown numbers survive.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct FaultCode(pub(crate) u16);
+
+impl FaultCode {
+    pub(crate) const CANCELLED: FaultCode = FaultCode(1);
+    pub(crate) const DEADLINE: FaultCode = FaultCode(2);
+    pub(crate) const WOULD_DEADLOCK: FaultCode = FaultCode(3);
+    pub(crate) const NO_SUCH_OBJECT: FaultCode = FaultCode(4);
+    pub(crate) const NO_SUCH_METHOD: FaultCode = FaultCode(5);
+    pub(crate) const BAD_BODY: FaultCode = FaultCode(6);
+    pub(crate) const GONE: FaultCode = FaultCode(7);
+    pub(crate) const PANICKED: FaultCode = FaultCode(8);
+    pub(crate) const OVERLOADED: FaultCode = FaultCode(9);
+    pub(crate) const DRAINING: FaultCode = FaultCode(10);
+    pub(crate) const BROKEN_PROMISE: FaultCode = FaultCode(11);
+    /// The reply could not be encoded, was too large or carried what cannot travel.
+    pub(crate) const BAD_REPLY: FaultCode = FaultCode(12);
+    /// A call that the handler made for its result failed: text of that failure.
+    pub(crate) const NESTED: FaultCode = FaultCode(13);
+
+    // Local only: these never stand on the wire.
+    pub(crate) const NOT_SENT: FaultCode = FaultCode(0xff00);
+    pub(crate) const CHAIN_TOO_DEEP: FaultCode = FaultCode(0xff01);
+    pub(crate) const DISCONNECTED: FaultCode = FaultCode(0xff02);
+}
+
+#[cfg(test)]
+mod tests;

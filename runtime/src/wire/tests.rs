@@ -1,0 +1,142 @@
+//! Golden bytes: a change here is a change of the protocol.
+
+use super::*;
+use smallvec::smallvec;
+
+fn hex(bytes: &[u8]) -> String {
+    bytes.iter().map(|b| format!("{b:02x}")).collect()
+}
+
+fn frame(head: Head, options: Options, body: &[u8]) -> Vec<u8> {
+    let mut out = BytesMut::new();
+    put_frame(&mut out, &head, &options, body);
+    let back = read_frame(Bytes::copy_from_slice(&out[4..])).unwrap();
+    assert_eq!(u32::from_le_bytes(out[..4].try_into().unwrap()) as usize, out.len() - 4);
+    assert_eq!(
+        (back.head.kind, back.head.method, back.head.call, back.head.object),
+        (head.kind, head.method, head.call, head.object)
+    );
+    assert_eq!(back.options, options);
+    assert_eq!(&back.body[..], body);
+    out.to_vec()
+}
+
+#[test]
+fn a_call_of_two_numbers_is_eighteen_bytes_and_a_body() {
+    let head = Head { kind: Kind::Call, flags: 0, method: 3, call: CallId(7), object: ObjectId(9) };
+    let bytes = frame(head, Options::default(), &[0x92, 4, 7]);
+    assert_eq!(hex(&bytes), "0f000000020003000700000009000000920407");
+}
+
+#[test]
+fn optional_fields_stand_in_the_order_of_their_flags() {
+    let head = Head { kind: Kind::Call, flags: 0, method: 1, call: CallId(2), object: ObjectId(3) };
+    let options = Options {
+        deadline_ms: Some(1500),
+        path: smallvec![Token(0x1122334455667788)],
+        depth: 2,
+        refs: smallvec![
+            Reference { kind: RefKind::Export, hops: 0, id: ObjectId(5), fingerprint: 0xaabb },
+            Reference { kind: RefKind::Home, hops: 1, id: ObjectId(6), fingerprint: 0 },
+        ],
+    };
+    assert_eq!(
+        hex(&frame(head, options, &[0x90])),
+        "3d00000002130100020000000300000\
+         0dc05000001028877665544332211020001000000050000\
+         00bbaa0000000000000201000006000000000000000000000090"
+            .replace([' ', '\n'], "")
+    );
+}
+
+#[test]
+fn the_small_frames() {
+    let head = |kind, flags, method, call, object| Head {
+        kind,
+        flags,
+        method,
+        call: CallId(call),
+        object: ObjectId(object),
+    };
+    let none = Options::default;
+    assert_eq!(hex(&frame(head(Kind::Cancel, 0, 0, 8, 0), none(), &[])), "0c000000040000000800000000000000");
+    assert_eq!(hex(&frame(head(Kind::Finish, 0, 0, 8, 0), none(), &[])), "0c000000050000000800000000000000");
+    assert_eq!(
+        hex(&frame(head(Kind::Reply, 0, 0, 8, 0), none(), &[11])),
+        "0d0000000600000008000000000000000b"
+    );
+    assert_eq!(
+        hex(&frame(head(Kind::Fault, 2, 7, 8, 0), none(), b"x")),
+        "0d00000007020700080000000000000078"
+    );
+    assert_eq!(
+        hex(&frame(head(Kind::Done, 0, 0, 3, 9), none(), &4u32.to_le_bytes())),
+        "1000000008000000030000000900000004000000"
+    );
+    assert_eq!(
+        hex(&frame(head(Kind::Notice, 0, 1, 0, 9), none(), &[0x90])),
+        "0d00000003000100000000000900000090"
+    );
+    assert_eq!(
+        hex(&frame(head(Kind::Names, 0, 0, 0, 9), none(), &[0x91, 0xa1, 0x61])),
+        "0f00000001000000000000000900000091a161"
+    );
+}
+
+#[test]
+fn control_messages() {
+    let golden = |message: Control, expected: &str| {
+        let mut out = Vec::new();
+        put_control(&mut out, &message);
+        assert_eq!(hex(&out), expected);
+        assert_eq!(read_control(&out[4..]).unwrap(), Some(message));
+    };
+    golden(
+        Control::Hello(Hello {
+            version: 1,
+            object_permits: 4160,
+            connection_permits: 16384,
+            inline_max: 8192,
+            deadline_ms: 30_000,
+            lanes: 1,
+            boot: 5,
+        }),
+        "11000000019701cd1040cd4000cd2000cd75300105",
+    );
+    golden(
+        Control::Release(vec![Release { id: ObjectId(4), units: 1 << 40, gone: false }]),
+        "0f0000000291919304cf0000010000000000c2",
+    );
+    golden(Control::Gone { id: ObjectId(4), reason: "x".into() }, "05000000039204a178");
+    golden(Control::GoAway, "020000000890");
+    golden(Control::Close { code: 0, reason: "".into() }, "04000000099200a0");
+}
+
+#[test]
+fn unknown_control_kinds_are_skipped_only_with_the_top_bit() {
+    assert_eq!(read_control(&[0x80, 1, 2, 3]).unwrap(), None);
+    assert!(read_control(&[0x20]).is_err());
+    assert!(read_control(&[]).is_err());
+}
+
+#[test]
+fn garbage_is_refused_with_a_reason_and_never_panics() {
+    let text = |bytes: &[u8]| read_frame(Bytes::copy_from_slice(bytes)).unwrap_err().to_string();
+    assert_eq!(text(&[1; 11]), "a frame of 11 bytes is shorter than its head");
+    let mut frame = [0u8; 12];
+    frame[0] = 99;
+    assert_eq!(text(&frame), "unknown frame kind 99");
+    frame[0] = Kind::Call as u8;
+    frame[1] = flag::DEADLINE;
+    assert_eq!(text(&frame), "the frame ends inside its deadline");
+    frame[1] = flag::LARGE;
+    assert_eq!(text(&frame), "frame flag 0x08 is not understood");
+    let mut path = frame.to_vec();
+    path[1] = flag::PATH;
+    path.extend_from_slice(&[3, 2]);
+    assert_eq!(text(&path), "a path of 3 tokens at depth 2");
+    let mut refs = frame.to_vec();
+    refs[1] = flag::REFS;
+    refs.extend_from_slice(&300u16.to_le_bytes());
+    assert_eq!(text(&refs), "300 references in one frame");
+}

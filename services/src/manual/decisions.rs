@@ -1,0 +1,85 @@
+//! What was chosen over what, and why.
+//!
+//! # Imports are settled under the connection's lock
+//!
+//! When nobody holds an import any more and nothing sent to it is unanswered, it is removed and all its units
+//! are released. The danger is resurrection: a proxy is dropped on one thread while the reader imports the
+//! same object again on another. One way is to take that step on the connection's thread only. Here it is
+//! taken under the connection's lock, by whoever brings the last answer or by the control writer; the drop of
+//! a proxy only leaves the id in a list (`Shared::dropped`). The step re-checks whether somebody holds the
+//! import by then. The lock is the same that every call takes, so it costs nothing more, and an answer need
+//! not go through the actor.
+//!
+//! # Permits: an object may hold no more than is left
+//!
+//! At depth 0 an object may have another call only if the KiB it has out are at most the KiB still free at
+//! that depth. The rule as first written, "its calls out are at most what is free", counted calls against
+//! KiB, and the reserve as free: two objects flooded with calls of 9 KiB, or five flooded with calls of 1
+//! KiB, then took everything, and a neighbour waited. With both sides in the same unit, and the reserve left
+//! out, a flooded object gets half of what is free, the next one half of the rest, and so on.
+//!
+//! # No small call passes a large one of its own depth
+//!
+//! A call that waits for several permits of the connection is not passed by later calls of the same depth
+//! that need fewer, those of other objects included. Otherwise a stream of small calls would keep a large one
+//! waiting for ever. Calls of greater depth do pass: what waits may wait for them.
+//!
+//! # Impossible sums are refused
+//!
+//! Permits that come back are checked for more than being out: the rest must be something that the remaining
+//! calls can have cost (at least 1, at most 16 KiB each). A peer that names an impossible sum in `Done`
+//! breaks the protocol, and is told so before anything is changed.
+//!
+//! # Endpoints and threads
+//!
+//! A QUIC connection is driven by a task of the runtime on which it was made, and its packets reach it
+//! through its endpoint's receive loop. So that both are on the thread where the connection lives, a node
+//! that dials has an unbound endpoint for each of its threads (one for loopback and one for elsewhere, since
+//! their default identity and trust differ), made at the first dial. A bound address has one socket: its
+//! endpoint receives on the node's first thread, and hands each accepted `Incoming` to the thread with the
+//! fewest connections, where the handshake is made and the driver lives. Several sockets with `SO_REUSEPORT`
+//! did not spread connections.
+//!
+//! # Deadlines: a wheel at the caller, timers at the callee
+//!
+//! Nearly every call is answered long before its deadline. At the caller all deadlines of a connection are in
+//! one hashed wheel, whose lists run through the entries themselves: setting and taking back are a few
+//! stores, and one task sleeps until the next one. At the callee a call that is ready at its first poll has
+//! no timer at all; one that waits, for its turn or in its own code, is a task, and has one.
+//!
+//! # Stateless resets and connection ids
+//!
+//! A node that was restarted at the same address can tell its former peers that their connections are gone,
+//! so that they need not wait for the idle timeout. For that the key of QUIC's stateless resets is derived
+//! from the identity; the local address is part of it, so that one endpoint cannot end the connections of
+//! another one of the same node (RFC 9000 §21.11). Connection ids are 8 random bytes: the library's own carry
+//! a checksum with a key that is new at each start, by which packets of a former life would not be
+//! recognized.
+//!
+//! # How values are written
+//!
+//! Structs travel as MessagePack maps with their field names: fields may come and go, and tools of other
+//! languages can read them. The arguments of a call are an array. A `Vec<u8>` (and other lists of bytes) is
+//! written as bin wherever it stands, by the encoder's `BytesMode::ForceIterables`; it costs little, and
+//! other languages see bytes. A [`Bytes`](crate::Bytes) that is a whole argument or result is read without a
+//! copy, as a slice of the frame it came in; inside structs [`duologue::bytes`](mod@crate::bytes) or
+//! [`Blob`](crate::Blob) do the same.
+//!
+//! # What a length counts
+//!
+//! The `len` at the head of every frame, on lanes and on the control stream, counts the bytes *after* it. The
+//! transport cuts streams into frames by it without knowing what a frame is, and limits speak of the same
+//! number.
+//!
+//! # A method that is not stopped at its deadline
+//!
+//! The deadline of a call passes at both ends. At the host, a `#[no_cancel]` method and an `&mut self` method
+//! run on, and the one answer comes when they end; a remote caller has been told by its own wheel, and goes
+//! on paying the permit. A caller of the same process is told at once.
+//!
+//! # Notices, and what else is only on the wire
+//!
+//! Notices, their `Done`, and the depth at which they saturate shape the permits, so they are in the codec
+//! and the tables from the beginning, though the API does not make any. Flags and control kinds for large
+//! bodies, streams and pipelining are reserved; a peer that uses them is refused with a reason instead of
+//! being misunderstood.

@@ -1,0 +1,93 @@
+//! What may go wrong, whether the code ran, and `?`.
+//!
+//! A method that returns `T` gives a [`Call<T>`](crate::Call), one that returns `Result<T, E>` a `Call<T,
+//! E>`. Awaited, both give a `Result` whose error is [`CallError<E>`](crate::CallError): the application's
+//! own error in `App(e)`, or why there is no answer.
+//!
+//! ```
+//! use duologue::prelude::*;
+//! use serde::{Deserialize, Serialize};
+//!
+//! #[derive(Debug, Serialize, Deserialize, thiserror::Error)]
+//! #[error("only {left} left")]
+//! struct SoldOut {
+//!     left: u32,
+//! }
+//!
+//! #[service]
+//! trait Shop {
+//!     async fn buy(&self, pieces: u32) -> Result<u32, SoldOut>;
+//!     async fn stock(&self) -> u32;
+//!     async fn break_down(&mut self);
+//! }
+//!
+//! struct Stall;
+//!
+//! #[service]
+//! impl Shop for Stall {
+//!     async fn buy(&self, pieces: u32) -> Result<u32, SoldOut> {
+//!         if pieces > 3 { Err(SoldOut { left: 3 }) } else { Ok(pieces) }
+//!     }
+//!     async fn stock(&self) -> u32 {
+//!         3
+//!     }
+//!     async fn break_down(&mut self) {
+//!         panic!("the roof came down")
+//!     }
+//! }
+//!
+//! /// `?` takes the errors of methods with and without an error of their own.
+//! async fn shopping(shop: &ShopProxy) -> Result<u32, CallError> {
+//!     let stock = shop.stock().await?;
+//!     Ok(shop.buy(stock).await?)
+//! }
+//!
+//! # #[tokio::main]
+//! # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+//! # let node = Node::builder().serve(|| Stall).bind("127.0.0.1:0").await?;
+//! # let connection = duologue::connect(node.local_addr().to_string()).await?;
+//! let shop: ShopProxy = connection.root().await?;
+//! assert_eq!(shopping(&shop).await?, 3);
+//!
+//! match shop.buy(5).await {
+//!     Err(CallError::App(SoldOut { left })) => assert_eq!(left, 3),
+//!     other => panic!("{other:?}"),
+//! }
+//!
+//! // A panic is that call's failure. After `&mut self` the object is gone as well.
+//! let failed = shop.break_down().await.unwrap_err();
+//! assert_eq!(failed, CallError::Panicked("the roof came down".to_owned()));
+//! let gone = shop.stock().await.unwrap_err();
+//! assert!(matches!(gone, CallError::Gone { .. }));
+//! assert!(gone.never_ran());
+//! # Ok(())
+//! # }
+//! ```
+//!
+//! # Did it run?
+//!
+//! [`CallError::ran`](crate::CallError::ran) answers for each error;
+//! [`never_ran`](crate::CallError::never_ran) means that the call may be made again without a second thought.
+//!
+//! | error | ran | the connection |
+//! |---|---|---|
+//! | `App` | yes | usable |
+//! | `NotSent`, `BadArguments`, `NoSuchMethod`, `NoSuchObject`, `WouldDeadlock`, `ChainTooDeep`, `Overloaded` | never | usable |
+//! | `Draining` | never | the peer is about to close it |
+//! | `BadReply`, `Panicked`, `Nested` | yes | usable |
+//! | `Deadline` | never, if it still waited for permits or its turn; yes, if the host says so; unknown, if no answer came | usable |
+//! | `Gone`, `Cancelled`, `Other` | as the error says | usable |
+//! | `Disconnected` | never, if it had not been sent; else unknown | ended |
+//!
+//! # To know
+//!
+//! * **An error type** is anything that is serde, `Debug` and `Display`; `String` is one.
+//! * **`?`** turns `CallError<E>` into `CallError` (the application's error becomes text, `Nested`), and
+//!   `CallError` into `CallError<E>` for every `E`; both are `std::error::Error`. From one `E` to another,
+//!   [`map_app`](crate::CallError::map_app).
+//! * **A method that returns `Result<T, CallError>`** is for handlers that make calls themselves: its caller
+//!   sees a `Call<T>`, and a failure of an inner call as `Nested` (an expired one as `Deadline`).
+//! * **A service instance that panicked in `&mut self`** is not used again: later calls are `Gone`. A new
+//!   connection gets a new instance.
+//! * **`Option<()>` and `Option<Option<_>>`** are refused as a direct argument or result: MessagePack cannot
+//!   tell their values apart.

@@ -1,0 +1,8 @@
+//! One page for each thing one may want to do. Every program in them is run by the tests.
+
+pub mod callbacks;
+pub mod cancellation;
+pub mod errors;
+pub mod evolution;
+pub mod objects;
+pub mod two_sided;

@@ -1,0 +1,91 @@
+//! Every limit, its default, and what happens at it.
+//!
+//! Settings are fields of [`Config`](crate::Config), those of the link in its field `transport`
+//! ([`link::Config`](crate::link::Config)). A config has defaults that are meant for use:
+//!
+//! ```
+//! use duologue::{Config, Node};
+//! use std::time::Duration;
+//!
+//! # #[tokio::main]
+//! # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+//! let mut config = Config::default();
+//! config.call_timeout = Duration::from_secs(5);
+//! config.transport.idle_timeout = Duration::from_secs(4);
+//! config.transport.keep_alive = Duration::from_secs(1);
+//! let node = Node::builder().config(config).start().await?;
+//! # node.shutdown().await;
+//! # Ok(())
+//! # }
+//! ```
+//!
+//! A transport config that makes no sense is refused when an endpoint is made: `BindError::Config` names
+//! field and reason. Values of the runtime's config are brought into range instead, as given below.
+//!
+//! # Of the runtime: `Config`
+//!
+//! | field | default | range | at the limit |
+//! |---|---|---|---|
+//! | `arbiters` | one for each core | 1 to 1,024 | – |
+//! | `shared_lanes` | 1 | 1 to 64; the dialer's counts | – |
+//! | `object_permits` | 4,160: 4,096 and 64 in reserve for nested calls | at least 2; the smaller of both peers' | further calls wait at the caller, in order; at their deadline `Deadline`, never ran |
+//! | `connection_permits` | 16,384 KiB, of which 1,024 in reserve for nested calls | at least 32; the smaller of both peers' | the same |
+//! | `exports_max` | 65,536 objects each way | – | a call that would hand one more over: `Overloaded`, never ran; a result: `BadReply`. A peer that hands over more than this side holds loses its connection, so give both sides the same |
+//! | `inline_max` | 8,192 bytes of body | at most 8,192; the smaller of both peers' | arguments: `NotSent`; a result: `BadReply` |
+//! | `outbox_max` | 1 MiB waiting to be written on a lane | – | no further call is started on the connection, in either direction, until it is written |
+//! | `call_timeout` | 30 s, for calls over a connection; within a process it is always 30 s | at least 1 ms | `Deadline` |
+//! | `deadline_max` | 10 min | – | a longer deadline of a peer is cut to it |
+//! | `drain_timeout` | 10 s | – | calls that still run at a shutdown end with the connection |
+//!
+//! A call costs a permit of its object and one of the connection per KiB of its frame, rounded up. Calls
+//! outside of any handler (depth 0) leave the reserve alone, and an object may hold no more of the connection
+//! than is free at that depth, so that a flooded object leaves its neighbours their share. Permits come back
+//! with the answer and with nothing else: a dropped call whose handler runs on goes on paying.
+//!
+//! # Of the link: `Config::transport`
+//!
+//! | field | default | range | at the limit |
+//! |---|---|---|---|
+//! | `idle_timeout` | 30 s | 100 ms to 1 h; the smaller of both peers' | the connection ends as `Ended::TimedOut`, its calls as `Disconnected` |
+//! | `keep_alive` | 10 s | at least 10 ms, below `idle_timeout` | – |
+//! | `connect_timeout` | 10 s | 10 ms to 1 h | dialing: `Unreachable` or `Resolve`; accepting: the peer is dropped; the greeting after the handshake has as long again: `ConnectError::Hello` |
+//! | `attempt_delay` | 250 ms (20 ms if all addresses are loopback) | 10 ms to 1 h | the next address of a name is tried too |
+//! | `streams_start` | 64 streams of the peer | at least 1 | doubles as it fills |
+//! | `streams_max` | 16,384 | `streams_start` to 1,000,000 | the peer waits |
+//! | `handshakes_max` | 1,024 under way | at least 1 | the dialer gets `Refused`; beyond a quarter it must first prove its address |
+//! | `connections_max` | 10,000 accepted | at least 1 | the dialer gets `Refused` |
+//! | `connections_per_address_max` | 256 per address (IPv6: per /64); loopback is exempt | at least 1 | the dialer gets `Refused` |
+//! | `stream_window` | 16 MiB ahead of the reader | at least 1,024 bytes | the sender waits |
+//! | `connection_window` | 32 MiB on all streams | at least `stream_window` | the sender waits |
+//! | `send_window` | 10 MiB sent and not acknowledged | at least 1,024 bytes | the sender waits |
+//! | `initial_mtu` | 1,200 bytes; up to 1,452 are discovered | 1,200 to 6,500 | – |
+//! | `socket_buffer` | the system's | at least 4,096 bytes | packets are lost and sent again |
+//!
+//! Refusals at a limit are logged at most once a second, with their number.
+//!
+//! # Fixed
+//!
+//! | what | limit | at the limit |
+//! |---|---|---|
+//! | frame on a lane | 16,380 bytes after its length | the sender loses the connection |
+//! | frame on the control stream | 65,536 bytes after its length | the sender loses the connection |
+//! | references in a frame | 256 | arguments: `NotSent`; a result: `BadReply`; a peer that sends more loses the connection |
+//! | nesting of MessagePack, the array of arguments included | 64 | `BadArguments`, `BadReply`; on the control stream the peer loses the connection |
+//! | depth of calls inside each other | 64 | `ChainTooDeep`, never ran; where permits are set so low that fewer than 64 levels are in reserve (`object_permits` below 128, `connection_permits` below 2,048), a call below the reserved levels that finds none free: `Overloaded`, never ran |
+//! | lists of foreign method names on a lane | 1,024 | `NotSent`; a peer that sends more loses the connection |
+//! | nodes a reference may have passed | 8 | a peer that sends more loses the connection (none passes any today) |
+//! | text of a fault or a reason | 1,024 bytes | cut |
+//! | the peer's time to take what is written | `idle_timeout` | it loses the connection |
+//! | the peer's time to answer a close | 1 s | the link is closed without |
+//! | methods of a service | 65,535 | compile error |
+//! | arguments of a callback | 8 | compile error |
+//! | addresses of a name that are tried | 16 | the rest is left out |
+//!
+//! "Loses the connection" is [`Ended::Violation`](crate::Ended::Violation) at the side that notices, and
+//! [`Ended::ByPeer`](crate::Ended::ByPeer) with code 1 and the rule in words at the other.
+//!
+//! # What is not bounded yet
+//!
+//! The bounds above are for one connection. There is no budget for a node as a whole, and no bound on an
+//! object's queue over all its connections: in the worst case a host holds `connection_permits` KiB of
+//! arguments for each connection. Calls within a process take no permits.

@@ -1,0 +1,8 @@
+use duologue::prelude::*;
+
+#[service]
+pub trait Shelf<T> where T: Copy {
+    fn put(&self, value: T);
+}
+
+fn main() {}

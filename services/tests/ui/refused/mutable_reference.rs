@@ -1,0 +1,8 @@
+use duologue::prelude::*;
+
+#[service]
+pub trait Shelf {
+    fn sort(&self, books: &mut Vec<String>);
+}
+
+fn main() {}

@@ -1,0 +1,8 @@
+use duologue::prelude::*;
+
+#[service]
+pub trait Shelf {
+    fn copy(&self) -> Self;
+}
+
+fn main() {}

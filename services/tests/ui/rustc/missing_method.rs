@@ -1,0 +1,18 @@
+use duologue::prelude::*;
+
+#[service]
+pub trait Shelf {
+    fn len(&self) -> u64;
+    async fn put(&self, name: &str);
+}
+
+struct Board;
+
+#[service]
+impl Shelf for Board {
+    fn len(&self) -> u64 {
+        0
+    }
+}
+
+fn main() {}

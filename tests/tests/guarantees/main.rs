@@ -1,0 +1,19 @@
+//! What Duologue guarantees, each shown between two or more nodes through the public API.
+//!
+//! One module a guarantee, in the order of the design. Bad input and broken peers are in the binary `faults`; what is left behind after
+//! many calls, objects and connections is in `leaks`.
+#![allow(clippy::unwrap_used, reason = "a test that fails says so by panicking")]
+
+mod borrow;
+mod bytes;
+mod cancel;
+mod deadlines;
+mod evolution;
+mod hooks;
+mod life;
+mod objects;
+mod order;
+mod panics;
+mod permits;
+mod reach;
+mod reentry;

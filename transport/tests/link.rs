@@ -1,0 +1,510 @@
+//! Links between two endpoints on loopback, through the public API only.
+
+#![allow(clippy::unwrap_used, reason = "in tests a panic is the report")]
+
+use std::net::SocketAddr;
+use std::time::Duration;
+
+use duologue_transport::{
+    AcceptError, Bytes, Config, ConnectError, Endpoint, Identity, Link, LinkError, RecvStream, StreamError,
+    Trust, TrustError,
+};
+
+const LOOPBACK: &str = "127.0.0.1:0";
+
+fn identity() -> Identity {
+    Identity::generate().unwrap()
+}
+
+fn bind(identity: &Identity, trust: &Trust, config: &Config) -> Endpoint {
+    Endpoint::bind(LOOPBACK.parse().unwrap(), identity, trust, config).unwrap()
+}
+
+fn server(trust: &Trust) -> Endpoint {
+    bind(&identity(), trust, &Config::default())
+}
+
+fn dialer(trust: &Trust) -> Endpoint {
+    Endpoint::dialer(&identity(), trust, &Config::default()).unwrap()
+}
+
+async fn accept_one(server: &Endpoint) -> Result<Link, AcceptError> {
+    server.accept().await.unwrap().accept().await
+}
+
+/// Both ends of a fresh link: the dialer's, the acceptor's.
+async fn linked(client: &Endpoint, server: &Endpoint) -> (Link, Link) {
+    let (dialed, accepted) = tokio::join!(client.connect_addr(server.local_addr()), accept_one(server));
+    (dialed.unwrap(), accepted.unwrap())
+}
+
+/// The same, with everybody trusted; the endpoints are kept.
+async fn any_link(config: &Config) -> (Link, Link, [Endpoint; 2]) {
+    let anyone = Trust::danger_anyone();
+    let server = bind(&identity(), &anyone, config);
+    let client = Endpoint::dialer(&identity(), &anyone, config).unwrap();
+    let (dialed, accepted) = linked(&client, &server).await;
+    (dialed, accepted, [client, server])
+}
+
+async fn read_all(recv: &mut RecvStream) -> Result<Vec<u8>, StreamError> {
+    let mut all = Vec::new();
+    while let Some(bytes) = recv.next().await? {
+        all.extend_from_slice(&bytes);
+    }
+    Ok(all)
+}
+
+#[tokio::test]
+async fn pinned_peers_see_each_other() {
+    let [host, user] = [(); 2].map(|()| identity());
+    let server = bind(&host, &Trust::pinned([user.node_id()]), &Config::default());
+    let client = Endpoint::dialer(&user, &Trust::pinned([host.node_id()]), &Config::default()).unwrap();
+    let (dialed, accepted) = linked(&client, &server).await;
+    assert_eq!((dialed.peer(), accepted.peer()), (host.node_id(), user.node_id()));
+    assert_eq!((dialed.dialed(), accepted.dialed()), (true, false));
+    assert_eq!(dialed.remote_address(), server.local_addr());
+    assert_eq!(accepted.remote_address().port(), client.local_addr().port());
+    assert_eq!(server.node_id(), host.node_id());
+}
+
+#[tokio::test]
+async fn a_host_that_is_not_pinned_is_refused_by_the_dialer() {
+    let server = server(&Trust::danger_anyone());
+    let client = dialer(&Trust::pinned([identity().node_id()]));
+    let (dialed, accepted) = tokio::join!(client.connect_addr(server.local_addr()), accept_one(&server));
+    match dialed {
+        Err(ConnectError::Untrusted { peer, target, source }) => {
+            assert_eq!((peer, target), (server.node_id(), server.local_addr().to_string()));
+            assert!(matches!(*source, TrustError::NotPinned { .. }));
+        }
+        other => panic!("{other:?}"),
+    }
+    assert!(matches!(accepted, Err(AcceptError::NotTrustedByPeer)), "{accepted:?}");
+}
+
+#[tokio::test]
+async fn a_dialer_that_is_not_pinned_learns_it_on_the_link() {
+    let server = server(&Trust::pinned([]));
+    let client = dialer(&Trust::pinned([server.node_id()]));
+    let (dialed, accepted) = tokio::join!(client.connect_addr(server.local_addr()), accept_one(&server));
+    match accepted {
+        Err(AcceptError::Untrusted { peer, .. }) => assert_eq!(peer, client.node_id()),
+        other => panic!("{other:?}"),
+    }
+    let link = dialed.unwrap();
+    let ended = link.closed().await;
+    assert!(matches!(ended, LinkError::Untrusting { .. }), "{ended:?}");
+    assert_eq!(link.close_reason(), Some(ended.clone()));
+    assert_eq!(link.open().await.unwrap_err(), ended);
+    assert!(matches!(ConnectError::from_link("t", ended), ConnectError::NotTrustedByPeer { .. }));
+}
+
+#[tokio::test]
+async fn a_known_host_is_remembered_and_its_change_refused() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("known_hosts");
+    let client = dialer(&Trust::known_hosts(&path));
+    let anyone = Trust::danger_anyone();
+    let first = server(&anyone);
+    let address = first.local_addr();
+    for _ in 0..2 {
+        linked(&client, &first).await;
+    }
+    let written = std::fs::read_to_string(&path).unwrap();
+    assert_eq!(written, format!("{address} {}\n", first.node_id()));
+    first.close(0, "");
+    first.wait_idle().await;
+    let former = first.node_id();
+    drop(first);
+    let second = identity();
+    let second = loop {
+        // The receive loop of the first lets go of its socket when it runs next.
+        match Endpoint::bind(address, &second, &anyone, &Config::default()) {
+            Ok(bound) => break bound,
+            Err(_) => tokio::task::yield_now().await,
+        }
+    };
+    let target = address.to_string();
+    let (dialed, _) = tokio::join!(client.connect(&target), accept_one(&second));
+    match dialed {
+        Err(ConnectError::Untrusted { source, .. }) => match *source {
+            TrustError::Changed { known, peer, line, .. } => {
+                assert_eq!((known, peer, line), (former, second.node_id(), 1));
+            }
+            other => panic!("{other:?}"),
+        },
+        other => panic!("{other:?}"),
+    }
+    assert_eq!(std::fs::read_to_string(&path).unwrap(), written);
+}
+
+#[tokio::test]
+async fn an_endpoint_with_known_hosts_lets_in_whom_it_lists() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("known_hosts");
+    let [friend, stranger] = [(); 2].map(|()| identity());
+    std::fs::write(&path, format!("friend:1 {}\n", friend.node_id())).unwrap();
+    let server = server(&Trust::known_hosts(&path));
+    for (who, listed) in [(&friend, true), (&stranger, false)] {
+        let client = Endpoint::dialer(who, &Trust::danger_anyone(), &Config::default()).unwrap();
+        let (_, accepted) = tokio::join!(client.connect_addr(server.local_addr()), accept_one(&server));
+        assert_eq!(accepted.is_ok(), listed, "{accepted:?}");
+    }
+    assert_eq!(std::fs::read_to_string(&path).unwrap().lines().count(), 1, "accepting remembers nobody");
+}
+
+#[tokio::test]
+async fn a_damaged_file_of_known_hosts_trusts_nobody() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("known_hosts");
+    std::fs::write(&path, "garbage\n").unwrap();
+    let server = server(&Trust::known_hosts(&path));
+    let client = dialer(&Trust::danger_anyone());
+    let (_, accepted) = tokio::join!(client.connect_addr(server.local_addr()), accept_one(&server));
+    assert!(matches!(accepted, Err(AcceptError::Trust(_))), "{accepted:?}");
+    let client = dialer(&Trust::known_hosts(&path));
+    let (dialed, _) = tokio::join!(client.connect_addr(server.local_addr()), accept_one(&server));
+    assert!(matches!(dialed, Err(ConnectError::Trust { .. })), "{dialed:?}");
+}
+
+#[tokio::test]
+async fn a_closed_port_is_unreachable() {
+    let mut config = Config::default();
+    config.connect_timeout = Duration::from_millis(100);
+    let client = Endpoint::dialer(&identity(), &Trust::danger_anyone(), &config).unwrap();
+    match client.connect("127.0.0.1:1").await {
+        Err(error @ ConnectError::Unreachable { .. }) => {
+            assert_eq!(error.to_string(), "nobody answers at 127.0.0.1:1 (127.0.0.1:1: no answer)");
+        }
+        other => panic!("{other:?}"),
+    }
+}
+
+#[tokio::test]
+async fn targets_that_lead_nowhere_are_told_apart() {
+    let client = dialer(&Trust::danger_anyone());
+    let unresolved = client.connect("no-such-host.invalid:1").await;
+    assert!(matches!(&unresolved, Err(ConnectError::Resolve { .. })), "{unresolved:?}");
+    for target in ["localhost", "::1:1", "localhost:0", ""] {
+        let invalid = client.connect(target).await;
+        assert!(matches!(&invalid, Err(ConnectError::InvalidTarget { .. })), "{invalid:?}");
+    }
+    client.close(0, "");
+    let closed = client.connect("127.0.0.1:1").await;
+    assert!(matches!(closed, Err(ConnectError::EndpointClosed)), "{closed:?}");
+}
+
+#[tokio::test]
+async fn a_name_connects() {
+    let server = server(&Trust::danger_anyone());
+    let client = dialer(&Trust::pinned([server.node_id()]));
+    let target = format!("localhost:{}", server.local_addr().port());
+    let (dialed, accepted) = tokio::join!(client.connect(&target), accept_one(&server));
+    dialed.unwrap();
+    accepted.unwrap();
+}
+
+#[tokio::test]
+async fn the_reason_of_a_close_arrives() {
+    let (dialed, accepted, _endpoints) = any_link(&Config::default()).await;
+    accepted.close(42, "enough");
+    let told = LinkError::PeerClosed { code: 42, reason: "enough".to_owned() };
+    assert_eq!(dialed.closed().await, told);
+    assert_eq!(dialed.open().await.unwrap_err(), told);
+    assert_eq!(dialed.accept().await.unwrap_err(), told);
+    assert_eq!(accepted.closed().await, LinkError::LocallyClosed);
+    assert_eq!(told.to_string(), r#"closed by the peer: code 42, "enough""#);
+}
+
+#[tokio::test]
+async fn a_closed_endpoint_ends_its_links_and_accepts_no_more() {
+    let (dialed, _accepted, [_client, server]) = any_link(&Config::default()).await;
+    server.close(7, "over");
+    assert_eq!(dialed.closed().await, LinkError::PeerClosed { code: 7, reason: "over".to_owned() });
+    assert!(server.accept().await.is_none());
+    server.wait_idle().await;
+}
+
+#[tokio::test]
+async fn the_last_handle_closes_the_link() {
+    let (dialed, accepted, _endpoints) = any_link(&Config::default()).await;
+    let (mut send, _recv) = dialed.open().await.unwrap();
+    drop(dialed);
+    send.send(Bytes::from_static(b"x")).await.unwrap();
+    accepted.accept().await.unwrap().1.next().await.unwrap().unwrap();
+    drop((send, _recv));
+    assert_eq!(accepted.closed().await, LinkError::PeerClosed { code: 0, reason: String::new() });
+}
+
+#[tokio::test]
+async fn a_mebibyte_goes_through_a_stream_and_back() {
+    let (dialed, accepted, _endpoints) = any_link(&Config::default()).await;
+    let sent: Bytes = (0..1 << 20).map(|i: u32| (i % 251) as u8).collect();
+    let echo = async {
+        let (mut send, mut recv) = accepted.accept().await.unwrap();
+        while let Some(bytes) = recv.next().await.unwrap() {
+            send.send(bytes).await.unwrap();
+        }
+        send.finish().unwrap();
+        send.id()
+    };
+    let ask = async {
+        let (mut send, mut recv) = dialed.open().await.unwrap();
+        let (_, received) = tokio::join!(
+            async {
+                send.send(sent.clone()).await.unwrap();
+                send.finish().unwrap();
+                assert_eq!(send.finish(), Err(StreamError::Closed));
+                assert_eq!(send.send(Bytes::from_static(b"x")).await, Err(StreamError::Closed));
+            },
+            read_all(&mut recv)
+        );
+        assert!(received.unwrap() == sent);
+        assert_eq!(recv.next().await.unwrap(), None);
+        recv.id()
+    };
+    let (there, here) = tokio::join!(echo, ask);
+    assert_eq!(there, here);
+    let stats = dialed.stats();
+    assert!(stats.sent_bytes > 1 << 20 && stats.received_bytes > 1 << 20, "{stats:?}");
+    assert!(stats.sent_datagrams > 0 && stats.congestion_window > 0 && stats.rtt > Duration::ZERO);
+    assert_eq!(stats.open_streams, 0);
+}
+
+#[tokio::test]
+async fn a_stream_can_be_reset_and_stopped() {
+    let (dialed, accepted, _endpoints) = any_link(&Config::default()).await;
+    let (mut send, mut recv) = dialed.open().await.unwrap();
+    send.send(Bytes::from_static(b"x")).await.unwrap();
+    let (mut there, mut here) = accepted.accept().await.unwrap();
+    assert_eq!(here.next().await.unwrap().unwrap(), "x");
+    send.reset(5);
+    assert_eq!(here.next().await, Err(StreamError::Reset(5)));
+    recv.stop(6);
+    let stopped = loop {
+        if let Err(error) = there.send(Bytes::from_static(b"y")).await {
+            break error;
+        }
+        tokio::task::yield_now().await;
+    };
+    assert_eq!(stopped, StreamError::Stopped(6));
+    assert_eq!(recv.next().await, Err(StreamError::Closed));
+}
+
+#[tokio::test]
+async fn a_link_grows_to_500_streams_and_no_further_than_allowed() {
+    let mut config = Config::default();
+    config.streams_max = 500;
+    let (dialed, accepted, _endpoints) = any_link(&config).await;
+    let open = async {
+        let mut streams = Vec::new();
+        for _ in 0..500 {
+            let (mut send, recv) = dialed.open().await.unwrap();
+            send.send(Bytes::from_static(b"x")).await.unwrap();
+            streams.push((send, recv));
+        }
+        streams
+    };
+    let accept = async {
+        let mut streams = Vec::new();
+        for _ in 0..500 {
+            streams.push(accepted.accept().await.unwrap());
+        }
+        streams
+    };
+    let (opened, accepted_streams) = tokio::join!(open, accept);
+    assert_eq!((opened.len(), dialed.stats().open_streams, accepted.stats().open_streams), (500, 500, 500));
+    let more = tokio::time::timeout(Duration::from_millis(50), dialed.open()).await;
+    assert!(more.is_err(), "the peer allows no more");
+    drop((opened, accepted_streams));
+    dialed.open().await.unwrap();
+    assert_eq!(dialed.stats().open_streams, 0);
+}
+
+#[tokio::test]
+async fn links_beyond_the_limit_are_refused_until_one_ends() {
+    let anyone = Trust::danger_anyone();
+    let mut config = Config::default();
+    config.connections_max = 1;
+    let server = bind(&identity(), &anyone, &config);
+    let client = dialer(&anyone);
+    let (dialed, accepted) = linked(&client, &server).await;
+    let refused = tokio::select! {
+        dialed = client.connect_addr(server.local_addr()) => dialed,
+        _ = server.accept() => panic!("beyond the limit"),
+    };
+    assert!(matches!(refused, Err(ConnectError::Refused { .. })), "{refused:?}");
+    dialed.close(0, "");
+    accepted.closed().await;
+    drop(accepted);
+    linked(&client, &server).await;
+}
+
+#[tokio::test]
+async fn peers_prove_their_address_when_handshakes_pile_up() {
+    let anyone = Trust::danger_anyone();
+    let mut config = Config::default();
+    config.handshakes_max = 2;
+    let server = bind(&identity(), &anyone, &config);
+    let clients = [dialer(&anyone), dialer(&anyone)];
+    let first = clients[0].connect_addr(server.local_addr());
+    let second = clients[1].connect_addr(server.local_addr());
+    let serve = async {
+        // Held back, so that the second one meets a handshake under way.
+        let held = server.accept().await.unwrap();
+        let proved = server.accept().await.unwrap();
+        (held.accept().await.unwrap(), proved.accept().await.unwrap())
+    };
+    let (first, second, links) = tokio::join!(first, second, serve);
+    first.unwrap();
+    second.unwrap();
+    drop(links);
+}
+
+#[tokio::test]
+async fn a_dropped_incoming_is_refused() {
+    let server = server(&Trust::danger_anyone());
+    let client = dialer(&Trust::danger_anyone());
+    let (dialed, ()) = tokio::join!(client.connect_addr(server.local_addr()), async {
+        drop(server.accept().await.unwrap());
+    });
+    assert!(matches!(dialed, Err(ConnectError::Refused { .. })), "{dialed:?}");
+}
+
+/// A server that dies without a word, in a runtime of its own: its address, and the client's link to it.
+async fn crashed(server: &Identity, config: &Config) -> (SocketAddr, Link, Endpoint) {
+    let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(1).enable_all().build().unwrap();
+    let anyone = Trust::danger_anyone();
+    let endpoint = {
+        let _inside = runtime.enter();
+        bind(server, &anyone, config)
+    };
+    let address = endpoint.local_addr();
+    let accepting = runtime.spawn(async move {
+        let link = accept_one(&endpoint).await.unwrap();
+        let (mut send, _recv) = link.accept().await.unwrap();
+        send.send(Bytes::from_static(b"here")).await.unwrap();
+        std::future::pending::<()>().await;
+        drop((endpoint, link));
+    });
+    let client = Endpoint::dialer(&identity(), &anyone, config).unwrap();
+    let link = client.connect_addr(address).await.unwrap();
+    // An exchange, so that the handshake is over on both sides.
+    let (mut send, mut recv) = link.open().await.unwrap();
+    send.send(Bytes::from_static(b"x")).await.unwrap();
+    assert_eq!(recv.next().await.unwrap().unwrap(), "here");
+    tokio::task::spawn_blocking(move || runtime.shutdown_timeout(Duration::from_secs(5))).await.unwrap();
+    assert!(accepting.is_finished());
+    (address, link, client)
+}
+
+#[tokio::test]
+async fn a_silent_peer_ends_the_link_after_the_idle_timeout() {
+    let mut config = Config::default();
+    config.idle_timeout = Duration::from_millis(500);
+    config.keep_alive = Duration::from_millis(100);
+    let (_, link, _client) = crashed(&identity(), &config).await;
+    assert_eq!(link.closed().await, LinkError::TimedOut);
+}
+
+#[tokio::test]
+async fn a_restarted_peer_ends_its_former_links_at_once() {
+    let mut config = Config::default();
+    config.idle_timeout = Duration::from_secs(30);
+    config.keep_alive = Duration::from_millis(50);
+    let server = identity();
+    let (address, link, _client) = crashed(&server, &config).await;
+    let _restarted = Endpoint::bind(address, &server, &Trust::danger_anyone(), &config).unwrap();
+    assert_eq!(link.closed().await, LinkError::Reset);
+}
+
+#[tokio::test]
+async fn quiet_links_stay_alive() {
+    let mut config = Config::default();
+    config.idle_timeout = Duration::from_millis(700);
+    config.keep_alive = Duration::from_millis(50);
+    let (dialed, accepted, _endpoints) = any_link(&config).await;
+    let ended = tokio::time::timeout(Duration::from_millis(1_500), dialed.closed()).await;
+    assert!(ended.is_err(), "{ended:?}");
+    assert_eq!(accepted.close_reason(), None);
+}
+
+#[tokio::test]
+async fn larger_datagrams_are_used_when_both_sides_allow_them() {
+    let mut config = Config::default();
+    config.initial_mtu = 6_500;
+    config.socket_buffer = Some(1 << 20);
+    let (dialed, accepted, _endpoints) = any_link(&config).await;
+    let send = async {
+        let (mut send, recv) = dialed.open().await.unwrap();
+        send.send(Bytes::from(vec![7; 4 << 20])).await.unwrap();
+        send.finish().unwrap();
+        recv
+    };
+    let receive = async {
+        let (_send, mut recv) = accepted.accept().await.unwrap();
+        read_all(&mut recv).await.unwrap().len()
+    };
+    let (_recv, received) = tokio::join!(send, receive);
+    assert_eq!(received, 4 << 20);
+    assert_eq!(dialed.stats().mtu, 6_500);
+}
+
+#[tokio::test]
+async fn a_taken_address_and_bad_settings_are_named() {
+    let server = server(&Trust::danger_anyone());
+    let anyone = Trust::danger_anyone();
+    let taken = Endpoint::bind(server.local_addr(), &identity(), &anyone, &Config::default()).unwrap_err();
+    assert_eq!(taken.to_string(), format!("cannot bind {}", server.local_addr()));
+    let mut config = Config::default();
+    config.streams_start = 0;
+    let refused = Endpoint::dialer(&identity(), &anyone, &config).unwrap_err();
+    let source = std::error::Error::source(&refused).unwrap().to_string();
+    assert_eq!(source, "`streams_start` must be at least 1, or peers cannot talk");
+}
+
+#[test]
+fn an_endpoint_outside_a_runtime_is_an_error() {
+    let made = Endpoint::dialer(&identity(), &Trust::danger_anyone(), &Config::default());
+    assert!(matches!(made, Err(duologue_transport::BindError::NoRuntime)));
+}
+
+#[test]
+fn a_link_lives_on_the_runtime_that_accepts_it() {
+    let runtime =
+        || tokio::runtime::Builder::new_multi_thread().worker_threads(1).enable_all().build().unwrap();
+    let [front, back] = [runtime(), runtime()];
+    let anyone = Trust::danger_anyone();
+    let (server, client) = {
+        let _inside = front.enter();
+        (server(&anyone), dialer(&anyone))
+    };
+    let address = server.local_addr();
+    let dialed = front.spawn(async move { (client.connect_addr(address).await.unwrap(), client) });
+    let incoming = front.block_on(server.accept()).unwrap();
+    let before = back.metrics().num_alive_tasks();
+    let link = back.block_on(incoming.accept()).unwrap();
+    assert_eq!(back.metrics().num_alive_tasks(), before + 1);
+    drop(link);
+    drop(front.block_on(dialed).unwrap());
+}
+
+#[test]
+fn everything_can_be_sent_between_threads() {
+    fn send<T: Send>(_: &T) {}
+    fn sync<T: Send + Sync>() {}
+    sync::<(Endpoint, Link, Identity, Trust, Config)>();
+    let endpoint = |endpoint: &Endpoint, incoming: duologue_transport::Incoming| {
+        send(&endpoint.accept());
+        send(&endpoint.connect("a:1"));
+        send(&incoming);
+        send(&incoming.accept());
+    };
+    let link = |link: &Link| {
+        send(&link.open());
+        send(&link.accept());
+        send(&link.closed());
+    };
+    let _ = (endpoint, link);
+}
