@@ -109,7 +109,7 @@ impl Handle {
             Target::Local(object) => {
                 object.ended().await;
             }
-            Target::Remote(import) => import.shared.import_ended(import.slot, import.id).await,
+            Target::Remote(import) => import.shared.import_ended(import).await,
             Target::Lazy(lazy) => match lazy.object.get() {
                 Some(object) => {
                     object.ended().await;

@@ -326,6 +326,8 @@ pub(crate) struct Hello {
     pub(crate) connection_permits: u32,
     /// The longest body that rides in a frame.
     pub(crate) inline_max: u32,
+    /// Objects of the peer that it holds at most.
+    pub(crate) exports_max: u32,
     /// The deadline of its calls that name none.
     pub(crate) deadline_ms: u32,
     /// How many shared lanes the dialer opens.

@@ -92,7 +92,33 @@ impl Deframer {
     /// The next whole frame, without its length field; `None` if more bytes are needed. After an error it is
     /// always the same error.
     #[allow(clippy::should_implement_trait, reason = "an iterator that goes on after `None` would surprise")]
+    #[inline]
     pub fn next(&mut self) -> Result<Option<Bytes>, FrameError> {
+        match self.whole_in_chunk() {
+            Some(frame) => Ok(Some(frame)),
+            None => self.next_in_pieces(),
+        }
+    }
+
+    /// The ordinary case: the next frame lies whole in the present chunk, and nothing is wrong with it.
+    #[inline]
+    fn whole_in_chunk(&mut self) -> Option<Bytes> {
+        let Stage::Length(_, 0) = self.stage else { return None };
+        let chunk = self.chunks.front_mut()?;
+        let len = u32::from_le_bytes(*chunk.first_chunk::<LEN_BYTES>()?) as usize;
+        if len == 0 || len < self.min || len > self.max || chunk.len() < LEN_BYTES + len {
+            return None;
+        }
+        if chunk.len() > LEN_BYTES + len {
+            chunk.advance(LEN_BYTES);
+            return Some(chunk.split_to(len));
+        }
+        let mut last = self.chunks.pop_front()?;
+        last.advance(LEN_BYTES);
+        Some(last)
+    }
+
+    fn next_in_pieces(&mut self) -> Result<Option<Bytes>, FrameError> {
         loop {
             match &mut self.stage {
                 Stage::Failed(error) => return Err(*error),

@@ -18,9 +18,9 @@ use crate::call::Request;
 use crate::error::Fault;
 use crate::node::{Life, Worker};
 use crate::object::{Delivery, Replier};
-use crate::proxy::{Handle, Target};
+use crate::proxy::{Handle, Import, Target};
 use crate::services::Instances;
-use crate::tables::{CallKey, Events, Tables, Waiter, Wakers};
+use crate::tables::{CallKey, Events, Outbox, Tables, Waiter, Wakers};
 use crate::wire::{CallId, ObjectId};
 
 /// One connection, as its actor, its streams, its proxies and its running calls see it.
@@ -254,12 +254,14 @@ impl Shared {
             })?;
             Ok((body, handles))
         });
-        let wakers = {
+        let waker = {
             let mut tables = self.tables.lock();
             tables.finish(lane, call, object, cost, outcome);
-            tables.take_wakers()
+            tables.lanes.get_mut(lane).and_then(Outbox::take_waker)
         };
-        wake(wakers);
+        if let Some(waker) = waker {
+            waker.wake();
+        }
     }
 
     pub(crate) fn replier(
@@ -307,14 +309,14 @@ impl Shared {
     }
 
     /// Waits until an import has ended, or the connection.
-    pub(crate) async fn import_ended(&self, slot: usize, id: ObjectId) {
+    pub(crate) async fn import_ended(&self, import: &Import) {
         loop {
             let ended = self.shells.notified();
             let mut ended = std::pin::pin!(ended);
             ended.as_mut().enable();
             {
                 let tables = self.tables.lock();
-                if tables.ended().is_some() || tables.imports.get(slot, id).is_none() {
+                if tables.ended().is_some() || !tables.imports.is_current(import) {
                     return;
                 }
             }

@@ -136,7 +136,7 @@ impl<S: 'static> Hosted<S> {
     }
 
     /// Asks for the turn. `Err` has already answered the call.
-    fn arrive(&self, call: Incoming, access: Access) -> Result<(Incoming, Ticket, bool), ()> {
+    fn arrive(&self, call: Incoming, access: Access) -> Result<(Incoming, Option<Ticket>, bool), ()> {
         if self.0.gone.get() {
             let reason = self.0.fate.reason().unwrap_or_else(|| "it has ended".into());
             call.fault(Fault::never(FaultCode::GONE, &*reason));
@@ -146,15 +146,16 @@ impl<S: 'static> Hosted<S> {
             call.fault(why.fault(Ran::Never));
             return Err(());
         }
-        let token = self.0.exclusive.then(|| {
-            let token = Token(rand::random::<u64>() | 1);
-            call.context.set_token(token);
-            token
-        });
-        let arrival = self.0.turn.borrow_mut().arrive(access, token, call.context.path());
+        if !self.0.exclusive {
+            // Nobody ever runs alone here: there is no turn to wait for.
+            return Ok((call, None, true));
+        }
+        let token = Token(rand::random::<u64>() | 1);
+        call.context.set_token(token);
+        let arrival = self.0.turn.borrow_mut().arrive(access, Some(token), call.context.path());
         match arrival {
-            Arrival::Enter(ticket) => Ok((call, ticket, true)),
-            Arrival::Wait(ticket) => Ok((call, ticket, false)),
+            Arrival::Enter(ticket) => Ok((call, Some(ticket), true)),
+            Arrival::Wait(ticket) => Ok((call, Some(ticket), false)),
             Arrival::Refused(token) => {
                 let text =
                     format!("{}: its turn is held by an ancestor of this call ({token:?})", call.name());
@@ -210,12 +211,12 @@ impl<S: 'static> Hosted<S> {
         &self,
         call: Incoming,
         access: Access,
-        ticket: Ticket,
+        ticket: Option<Ticket>,
         entered: bool,
         work: Work<R::Returned>,
     ) {
         let task = self.0.tasks.borrow_mut().insert(call.context.clone());
-        if !entered {
+        if !entered && let Some(ticket) = ticket {
             self.0.waiting.borrow_mut().insert(ticket, None);
         }
         let timer = Box::pin(sleep_until(call.context.deadline()));
@@ -234,7 +235,8 @@ impl<S: 'static> Hosted<S> {
     }
 
     /// Gives the turn up; those who have it now are woken.
-    fn leave(&self, ticket: Ticket) {
+    fn leave(&self, ticket: Option<Ticket>) {
+        let Some(ticket) = ticket else { return };
         let mut started = Vec::new();
         self.0.turn.borrow_mut().leave(ticket, &mut started);
         if started.is_empty() {
@@ -296,7 +298,7 @@ struct Task<S: 'static, R: Shape> {
     work: Option<Work<R::Returned>>,
     timer: Pin<Box<Sleep>>,
     access: Access,
-    ticket: Ticket,
+    ticket: Option<Ticket>,
     entered: bool,
     cancels: bool,
     task: usize,
@@ -325,7 +327,8 @@ impl<S: 'static, R: Shape> Future for Task<S, R> {
             }
         }
         if !this.entered {
-            if let Some(waker) = this.me.0.waiting.borrow_mut().get_mut(&this.ticket) {
+            let mut waiting = this.me.0.waiting.borrow_mut();
+            if let Some(waker) = this.ticket.and_then(|t| waiting.get_mut(&t)) {
                 *waker = Some(cx.waker().clone());
                 return Poll::Pending;
             }
@@ -379,7 +382,9 @@ impl<S: 'static, R: Shape> Task<S, R> {
         if catch_unwind(AssertUnwindSafe(|| drop(work))).is_err() {
             tracing::error!("the drop of a stopped handler panicked");
         }
-        self.me.0.waiting.borrow_mut().remove(&self.ticket);
+        if let Some(ticket) = self.ticket {
+            self.me.0.waiting.borrow_mut().remove(&ticket);
+        }
         self.me.0.tasks.borrow_mut().try_remove(self.task);
         self.me.leave(self.ticket);
     }

@@ -157,6 +157,9 @@ impl Replier {
 
 impl Drop for Replier {
     fn drop(&mut self) {
+        if matches!(self.to, ReplyTo::Nobody) {
+            return;
+        }
         let ran = if self.began { Ran::Yes } else { Ran::Never };
         self.send_fault(if std::thread::panicking() {
             Fault::new(FaultCode::PANICKED, Ran::Yes, "while the call was handled")

@@ -76,6 +76,11 @@ impl Exports {
         self.entries.len()
     }
 
+    /// The peer holds no more than this.
+    pub(crate) fn at_most(&mut self, max: usize) {
+        self.max = self.max.min(max);
+    }
+
     /// Hands the object out once more.
     pub(crate) fn export(&mut self, object: &LocalObject) -> Result<ObjectId, NotExported> {
         if let Some(&id) = self.by_object.get(&object.key()) {

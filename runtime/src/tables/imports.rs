@@ -83,6 +83,12 @@ impl Imports {
         self.slots.get(slot).filter(|e| e.id == id)
     }
 
+    /// Whether the import of this handle has not ended: one that came for the same object later has another handle.
+    pub(crate) fn is_current(&self, import: &Import) -> bool {
+        let same = |e: &Entry| e.id == ObjectId::LOBBY || std::ptr::eq(e.handle.as_ptr(), import);
+        self.get(import.slot(), import.id()).is_some_and(same)
+    }
+
     /// An export of the peer arrives on `lane`: its units and one more holder. The caller sets the handle if there is none.
     pub(crate) fn arrive(
         &mut self,

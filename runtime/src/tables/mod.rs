@@ -253,6 +253,7 @@ impl Tables {
             object_permits: self.limits.object_permits,
             connection_permits: self.limits.connection_permits,
             inline_max: self.limits.inline_max as u32,
+            exports_max: self.limits.exports_max.min(u32::MAX as usize) as u32,
             deadline_ms: self.limits.deadline_ms,
             lanes,
             boot,
@@ -270,6 +271,7 @@ impl Tables {
             reserve: self.limits.reserve,
         });
         self.limits.inline_max = self.limits.inline_max.min(hello.inline_max as usize);
+        self.exports.at_most(hello.exports_max as usize);
         self.peer = Some(hello);
         Ok(())
     }

@@ -1,10 +1,11 @@
 //! Random walks of two real sides that exchange real bytes over streams which deliver when the dice say so.
 //!
-//! What is shown, after any order of deliveries: the invariants I1 to I6 for honest peers ([`check`], [`book`]), I9 for a hostile
-//! one ([`hostile`]), and that each of the deliberate breaks in [`super::Mutation`] is noticed. What is not: the turn (I7, I8; `turn/walks.rs`) and
-//! freedom from deadlocks over permits (`permits/nesting.rs`).
+//! What is shown, after any order of deliveries: the invariants I1 to I6 of the manual's wire page for honest
+//! peers ([`check`], [`book`], [`watch`]), I9 for a hostile one ([`hostile`]), and that each of the deliberate
+//! breaks in [`Mutation`] is noticed. What is not: the turn (I7, I8: `turn/walks.rs`) and freedom from deadlocks
+//! over permits (`permits/nesting.rs`).
 //!
-//! `DUOLOGUE_SEEDS=60000` runs the full number, `DUOLOGUE_SEED=n` repeats one walk with its panic shown.
+//! `DUOLOGUE_SEEDS=60000` runs the full number (a minute on 2 cores with `--release`); `DUOLOGUE_SEED=n` repeats one.
 
 mod book;
 mod caller;

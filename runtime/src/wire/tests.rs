@@ -97,11 +97,12 @@ fn control_messages() {
             object_permits: 4160,
             connection_permits: 16384,
             inline_max: 8192,
+            exports_max: 65_536,
             deadline_ms: 30_000,
             lanes: 1,
             boot: 5,
         }),
-        "11000000019701cd1040cd4000cd2000cd75300105",
+        "16000000019801cd1040cd4000cd2000ce00010000cd75300105",
     );
     golden(
         Control::Release(vec![Release { id: ObjectId(4), units: 1 << 40, gone: false }]),

@@ -30,7 +30,7 @@
 //! | `shared_lanes` | 1 | 1 to 64; the dialer's counts | – |
 //! | `object_permits` | 4,160: 4,096 and 64 in reserve for nested calls | at least 2; the smaller of both peers' | further calls wait at the caller, in order; at their deadline `Deadline`, never ran |
 //! | `connection_permits` | 16,384 KiB, of which 1,024 in reserve for nested calls | at least 32; the smaller of both peers' | the same |
-//! | `exports_max` | 65,536 objects each way | – | a call that would hand one more over: `Overloaded`, never ran; a result: `BadReply`. A peer that hands over more than this side holds loses its connection, so give both sides the same |
+//! | `exports_max` | 65,536 objects each way | – | a call that would hand one more over: `Overloaded`, never ran; a result: `BadReply`. The smaller of both sides' counts; a peer that hands over more than it was told loses its connection |
 //! | `inline_max` | 8,192 bytes of body | at most 8,192; the smaller of both peers' | arguments: `NotSent`; a result: `BadReply` |
 //! | `outbox_max` | 1 MiB waiting to be written on a lane | – | no further call is started on the connection, in either direction, until it is written |
 //! | `call_timeout` | 30 s, for calls over a connection; within a process it is always 30 s | at least 1 ms | `Deadline` |

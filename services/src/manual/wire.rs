@@ -38,7 +38,7 @@
 //!
 //! | kind | | body | meaning |
 //! |---|---|---|---|
-//! | 1 | Hello | `[version, object_permits, connection_permits, inline_max, deadline_ms, lanes, boot]` | the first frame each way |
+//! | 1 | Hello | `[version, object_permits, connection_permits, inline_max, exports_max, deadline_ms, lanes, boot]` | the first frame each way |
 //! | 2 | Release | `[[[id, units, gone], ..]]` | units of imports go back |
 //! | 3 | Gone | `[id, reason]` | an object of the sender has ended |
 //! | 8 | GoAway | `[]` | the sender starts no more calls: later ones are answered `Draining` |
@@ -49,13 +49,13 @@
 //!
 //! Fields of Hello: `version` is 1. `object_permits`, `connection_permits`: how many calls the sender takes
 //! unanswered on one of its objects, and how many KiB on the connection. `inline_max`: the longest body it
-//! takes. `deadline_ms`: the deadline of its own calls that name none. `lanes`: how many the dialer opens
+//! takes. `exports_max`: how many objects of the peer it holds. `deadline_ms`: the deadline of its own calls that name none. `lanes`: how many the dialer opens
 //! (the acceptor says 0). `boot`: a random number, new at each start of the node. Either side uses the
-//! smaller of both peers' permits and `inline_max` for what it sends. The greeting must be done within the
+//! smaller of both peers' permits, `inline_max` and `exports_max` for what it sends. The greeting must be done within the
 //! connect timeout, 10 s.
 //!
 //! ```text
-//! 11000000 01 97 01 cd1040 cd4000 cd2000 cd7530 01 05     Hello: version 1, 4,160, 16,384, 8,192, 30,000 ms, 1 lane, boot 5
+//! 16000000 01 98 01 cd1040 cd4000 cd2000 ce00010000 cd7530 01 05     Hello: version 1, 4,160, 16,384, 8,192, 65,536, 30,000 ms, 1 lane, boot 5
 //! 0f000000 02 91 91 93 04 cf0000010000000000 c2           Release: object 4, 2^40 units, not gone
 //! 05000000 03 92 04 a178                                  Gone: object 4, "x"
 //! 02000000 08 90                                          GoAway
@@ -318,14 +318,14 @@
 //!
 //! // The control stream: its kind, and Hello.
 //! let (mut say, mut hear) = link.open().await?;
-//! say.send(hex("00  11000000 01 97 01 cd1040 cd4000 cd2000 cd7530 01 05")).await?;
+//! say.send(hex("00  16000000 01 98 01 cd1040 cd4000 cd2000 ce00010000 cd7530 01 05")).await?;
 //! // The lane: its kind, and call 0 of method 0 (`open`) on object 0 (the lobby), for the root.
 //! let (mut send, mut receive) = link.open().await?;
 //! send.send(hex("01  0e000000 02 00 0000 00000000 00000000 91c0")).await?;
 //!
 //! let (mut control, mut lane) = (Deframer::new(65_536), Deframer::new(16_380));
 //! let hello = next(&mut hear, &mut control).await?;
-//! assert_eq!(hello[..3], *hex("01 97 01"));
+//! assert_eq!(hello[..3], *hex("01 98 01"));
 //!
 //! // A reply to call 0 with one reference: an Export of object 1, whose one method is `add`.
 //! let opened = next(&mut receive, &mut lane).await?;

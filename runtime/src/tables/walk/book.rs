@@ -1,5 +1,5 @@
-//! What is known of every call and object of a walk by somebody who sees both sides; and the objects' mailboxes, which
-//! write it down.
+//! What is known of every call and object of a walk by somebody who sees both sides; and the objects' mailboxes,
+//! which write it down.
 
 use std::any::Any;
 use std::collections::{HashMap, HashSet};

@@ -1,4 +1,5 @@
-//! The application of one side as a caller: it makes calls, waits or does not, and is told what became of them.
+//! The application of one side as a caller: it makes calls, waits or does not, and is told what became of
+//! them.
 
 use tokio::sync::oneshot;
 

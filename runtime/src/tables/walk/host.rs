@@ -1,4 +1,5 @@
-//! The application of one side as a host: it runs and answers calls, holds and drops what it was given, and its objects end.
+//! The application of one side as a host: it runs and answers calls, holds, watches and drops what it was given,
+//! and its objects end.
 
 use super::book::Arrived;
 use super::caller::Reply;
@@ -88,7 +89,7 @@ impl Peer {
         }
     }
 
-    /// Somebody wants to know when an object that is held is gone; `other` is the side of those that are not of this one.
+    /// Somebody wants to know when an object that is held is gone; `other` is the other side.
     pub(super) fn watch(&mut self, dice: &mut Dice, other: &Shared) {
         if self.holds.is_empty() {
             return;

@@ -1,7 +1,8 @@
 //! I9: whatever a peer sends, nothing panics, and nothing but its own connection changes.
 //!
-//! The victim serves one object to two peers. One of them sends what is no frame, what was a frame before bytes of it were changed, and
-//! well-formed frames that name what was never handed out, asked or sent. The other must not notice.
+//! The victim serves one object to two peers. One of them sends what is no frame, what was a frame before bytes of
+//! it were changed, and well-formed frames that name what was never handed out, asked or sent. The other must not
+//! notice.
 
 mod forge;
 

@@ -88,8 +88,6 @@ impl Peer {
         self.shared.with(|tables, _| look(tables))
     }
 
-    // ---- streams ------------------------------------------------------------------------------------------------
-
     /// The writer of a stream writes what there is.
     pub(super) fn write(&mut self, stream: usize) {
         let flow = &mut self.flows[stream];

@@ -38,7 +38,7 @@ impl Watch {
         self.told = self.closed.as_mut().poll(&mut Context::from_waker(&bell)).is_ready();
     }
 
-    /// Once everything under way has arrived, exactly the watchers of what is gone have been told, without asking.
+    /// Once all under way has arrived, exactly the watchers of what is gone have been told, without asking.
     pub(super) fn check(&mut self, book: &Book, ended: bool) {
         if !self.told && self.bell.was_rung() {
             self.poll();

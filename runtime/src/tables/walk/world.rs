@@ -145,7 +145,7 @@ impl World {
 
     /// Some bytes of some stream from `who` arrive.
     fn deliver_some(&mut self, who: usize) {
-        let full: Vec<usize> = (0..=LANES).filter(|&s| self.peers[who].flows[s].len() > 0).collect();
+        let full: Vec<usize> = (0..=LANES).filter(|&s| !self.peers[who].flows[s].is_empty()).collect();
         if full.is_empty() {
             return;
         }

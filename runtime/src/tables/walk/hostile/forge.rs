@@ -126,6 +126,7 @@ fn control(dice: &mut Dice) -> Control {
             object_permits: 0,
             connection_permits: 0,
             inline_max: 0,
+            exports_max: 0,
             deadline_ms: 0,
             lanes: 0,
             boot: 0,
