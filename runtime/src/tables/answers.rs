@@ -1,0 +1,83 @@
+//! The answers that this side gives, and the chunks that its writers take (N6).
+
+use super::*;
+
+impl Tables {
+    /// The one answer of a call, or the end of a notice (`call` is `None`).
+    pub(crate) fn finish(
+        &mut self,
+        lane: usize,
+        call: Option<CallId>,
+        object: ObjectId,
+        cost: u32,
+        outcome: Result<(&[u8], &[Handle]), Fault>,
+    ) {
+        if self.ended.is_some() {
+            return;
+        }
+        let Some(call) = call else {
+            self.running.notice_done(cost);
+            self.exports.answered(object, 1);
+            self.lanes[lane].done(object, cost);
+            return;
+        };
+        let Some(run) = self.running.remove(lane, call) else { return };
+        self.exports.answered(run.object, 1);
+        let outcome = outcome.and_then(|(body, handles)| {
+            if body.len() > self.limits.inline_max {
+                let text = format!(
+                    "a result of {} bytes is above the {} that a frame carries",
+                    body.len(),
+                    self.limits.inline_max
+                );
+                return Err(Fault::new(FaultCode::BAD_REPLY, Ran::Yes, text));
+            }
+            if handles.len() > wire::REFERENCES_MAX {
+                let text = format!("{} references in one result, at most 256 travel", handles.len());
+                return Err(Fault::new(FaultCode::BAD_REPLY, Ran::Yes, text));
+            }
+            let refs = self.references(handles).map_err(|fault| Fault {
+                code: FaultCode::BAD_REPLY,
+                ran: Ran::Yes,
+                text: fault.text,
+            })?;
+            Ok((body, refs))
+        });
+        let outbox = &mut self.lanes[lane];
+        let head = |kind, flags, method| Head { kind, flags, method, call, object: ObjectId(0) };
+        match outcome {
+            Ok((body, refs)) => {
+                let options = Options { refs, ..Options::default() };
+                wire::put_frame(outbox.buffer(), &head(Kind::Reply, 0, 0), &options, body);
+            }
+            Err(fault) => {
+                let head = head(Kind::Fault, fault.ran.to_byte(), fault.code.0);
+                wire::put_frame(
+                    outbox.buffer(),
+                    &head,
+                    &Options::default(),
+                    wire::clip(&fault.text).as_bytes(),
+                );
+            }
+        }
+        self.pause_if_full(lane);
+    }
+
+    /// The writers that have something to do; they are woken after the lock is released.
+    pub(crate) fn take_wakers(&mut self) -> Wakers {
+        self.lanes.iter_mut().filter_map(Outbox::take_waker).collect()
+    }
+
+    /// The writer of a lane takes what there is; what was held back by a full outbox goes on.
+    pub(crate) fn take_lane(&mut self, lane: usize, now_ms: u64, events: &mut Events) -> Option<Bytes> {
+        let bytes = self.lanes[lane].take();
+        if self.lanes.iter().any(|l| l.len() > self.limits.outbox_max) {
+            return bytes;
+        }
+        self.permits.pause(false);
+        events.deliveries.append(&mut self.parked);
+        self.grant(now_ms, events);
+        // Without anything taken before, what was granted just now.
+        bytes.or_else(|| self.lanes[lane].take())
+    }
+}

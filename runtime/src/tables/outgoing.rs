@@ -1,0 +1,292 @@
+//! The calls that this side makes: admitted, given permits, appended to their lane; abandoned, expired, granted (N6).
+
+use super::*;
+
+impl Tables {
+    /// A call is made: it is appended to its lane, or queued for permits, or refused with what is wrong.
+    pub(crate) fn start(
+        &mut self,
+        slot: usize,
+        id: ObjectId,
+        request: Request,
+        waiter: Waiter,
+        now_ms: u64,
+    ) -> Result<CallKey, Box<(Fault, Request)>> {
+        let lane = match self.admit(slot, id, &request) {
+            Ok(lane) => lane,
+            Err(fault) => return Err(Box::new((fault, request))),
+        };
+        let frame = wire::HEAD_LEN
+            + Options::encoded_len(true, request.path.len(), request.depth, request.refs.len())
+            + request.body.len();
+        let cost = cost_of(frame);
+        let (depth, deadline_ms) = (request.depth, request.deadline_ms);
+        let key = self.calls.insert(slot, lane, depth, cost, waiter);
+        match self.permits.want(slot, depth, cost, key) {
+            Want::Granted => {
+                if let Err(fault) = self.append(key, &request, now_ms) {
+                    self.calls.remove(key);
+                    return Err(Box::new((fault, request)));
+                }
+                if request.notice {
+                    if let Some(waiter) = self.calls.remove(key).and_then(|c| c.waiter) {
+                        // Nobody listens yet, so this wakes nobody under the lock.
+                        let _ = waiter.send(Answer::Sent);
+                    }
+                    return Ok(key);
+                }
+            }
+            Want::Queued => {
+                let call = self.calls.get(key).expect("it was just inserted");
+                call.queued = Some(Box::new(request));
+                self.imports.queued(slot);
+            }
+            Want::Overloaded => {
+                self.calls.remove(key);
+                let text = format!("no permit left at depth {depth}");
+                return Err(Box::new((Fault::never(FaultCode::OVERLOADED, text), request)));
+            }
+        }
+        self.wheel.insert(key.call().0, deadline_ms);
+        Ok(key)
+    }
+
+    pub(super) fn admit(&mut self, slot: usize, id: ObjectId, request: &Request) -> Result<usize, Fault> {
+        if let Some(reason) = &self.ended {
+            return Err(Fault::never(FaultCode::DISCONNECTED, &**reason));
+        }
+        if self.closing {
+            return Err(Fault::never(FaultCode::DISCONNECTED, "the connection is being closed"));
+        }
+        if self.peer_draining {
+            return Err(Fault::never(FaultCode::DRAINING, ""));
+        }
+        if request.depth > DEPTH_MAX {
+            return Err(Fault::never(FaultCode::CHAIN_TOO_DEEP, ""));
+        }
+        if request.body.len() > self.limits.inline_max {
+            let text = format!(
+                "a body of {} bytes is above the {} that a frame carries",
+                request.body.len(),
+                self.limits.inline_max
+            );
+            return Err(Fault::never(FaultCode::NOT_SENT, text));
+        }
+        if request.refs.len() > wire::REFERENCES_MAX {
+            let text = format!("{} references in one call, at most 256 travel", request.refs.len());
+            return Err(Fault::never(FaultCode::NOT_SENT, text));
+        }
+        let Some(entry) = self.imports.get(slot, id) else {
+            return Err(Fault::never(FaultCode::GONE, ""));
+        };
+        let lane = entry.lane;
+        if let Some(reason) = self.imports.dead(slot) {
+            return Err(Fault::never(FaultCode::GONE, &**reason));
+        }
+        let lane = if id == ObjectId::LOBBY {
+            self.next_lobby_lane = (self.next_lobby_lane + 1) % self.lanes.len().max(1);
+            self.next_lobby_lane
+        } else {
+            lane
+        };
+        match self.lanes.get(lane) {
+            None => Err(Fault::never(FaultCode::DISCONNECTED, "the connection is not open yet")),
+            Some(_) => Ok(lane),
+        }
+    }
+
+    /// Writes the frame of a call that has its permits. On an error they are given back.
+    pub(super) fn append(&mut self, key: CallKey, request: &Request, now_ms: u64) -> Result<(), Fault> {
+        let (slot, lane, cost) = {
+            let call = self.calls.get(key).expect("whoever appends has the call");
+            (call.import, call.lane, call.cost)
+        };
+        let entry = self.imports.slot(slot);
+        let (object, fingerprint) = (entry.id, entry.fingerprint);
+        let mine = request.interface.fingerprint;
+        let refs = if self.lanes[lane].has_room_for_names(fingerprint, mine, NAMES_MAX) {
+            self.references(&request.refs)
+        } else {
+            Err(Fault::never(FaultCode::NOT_SENT, "more than 1,024 foreign interfaces on one lane"))
+        };
+        let refs = match refs {
+            Ok(refs) => refs,
+            Err(fault) => {
+                let returned = self.permits.give_back(slot, 1, cost);
+                debug_assert!(returned.is_ok(), "they were just granted");
+                return Err(fault);
+            }
+        };
+        let outbox = &mut self.lanes[lane];
+        if outbox.names_differ(fingerprint, mine) && !mutation!(NamesNotSent) {
+            let names: Vec<&str> = request.interface.methods.iter().map(|m| m.name).collect();
+            let body = rmp_serde::to_vec(&names).expect("strings always encode");
+            let head = Head { kind: Kind::Names, flags: 0, method: 0, call: CallId(0), object };
+            wire::put_frame(outbox.buffer(), &head, &Options::default(), &body);
+        }
+        let left = request.deadline_ms.saturating_sub(now_ms).min(u32::MAX as u64) as u32;
+        let options = Options {
+            // Of a notice always, so that both sides count the same permits for it.
+            deadline_ms: (request.notice || left != self.limits.deadline_ms).then_some(left),
+            path: request.path.clone(),
+            depth: request.depth,
+            refs,
+        };
+        let (kind, call) = if request.notice { (Kind::Notice, CallId(0)) } else { (Kind::Call, key.call()) };
+        let head = Head { kind, flags: 0, method: request.method, call, object };
+        wire::put_frame(outbox.buffer(), &head, &options, &request.body);
+        self.imports.sent(slot);
+        self.pause_if_full(lane);
+        Ok(())
+    }
+
+    /// Fixes the reference table: what is ours is exported, what is the peer's goes home.
+    pub(super) fn references(
+        &mut self,
+        handles: &[Handle],
+    ) -> Result<smallvec::SmallVec<[Reference; 1]>, Fault> {
+        let mut refs = smallvec::SmallVec::new();
+        for handle in handles {
+            let dead = Reference { kind: RefKind::Dead, hops: 0, id: ObjectId(0), fingerprint: 0 };
+            let reference = match handle.target() {
+                // A closure is started when it is encoded; one that is not was revoked.
+                Target::Dead | Target::Lazy(_) => dead,
+                Target::Local(object) if object.is_dead() => dead,
+                Target::Local(object) => match self.exports.export(object) {
+                    Ok(id) => Reference {
+                        kind: RefKind::Export,
+                        hops: 0,
+                        id,
+                        fingerprint: object.descriptor().fingerprint,
+                    },
+                    Err(why) => {
+                        self.take_back(&refs);
+                        let text = match why {
+                            NotExported::TooMany => {
+                                format!("the peer holds {} objects, which is the limit", self.exports.len())
+                            }
+                            NotExported::TooOften => "the peer gives nothing back of the object".to_owned(),
+                        };
+                        return Err(Fault::never(FaultCode::OVERLOADED, text));
+                    }
+                },
+                Target::Remote(import) => match self.imports.send_home(import.slot(), import.id()) {
+                    SentHome::Unit => {
+                        Reference { kind: RefKind::Home, hops: 0, id: import.id(), fingerprint: 0 }
+                    }
+                    SentHome::Dead => dead,
+                    SentHome::OutOfUnits => {
+                        self.take_back(&refs);
+                        let text = "the reference was sent home too often while it was held";
+                        return Err(Fault::never(FaultCode::NOT_SENT, text));
+                    }
+                },
+            };
+            refs.push(reference);
+        }
+        Ok(refs)
+    }
+
+    /// Undoes a half-made reference table.
+    pub(super) fn take_back(&mut self, refs: &[Reference]) {
+        let mut garbage = Vec::new();
+        for r in refs {
+            match r.kind {
+                RefKind::Export => {
+                    let undone = self.exports.release(r.id, UNITS, false, &mut garbage);
+                    debug_assert!(undone.is_ok(), "the units were just added");
+                }
+                RefKind::Home => self.imports.unit_back(r.id),
+                RefKind::Dead => {}
+            }
+        }
+        // The handles of the request hold the objects, so that none ends here, under the lock.
+    }
+
+    /// The caller no longer waits: a queued call is withdrawn, a sent one is cancelled; its slot stays.
+    pub(crate) fn abandon(&mut self, key: CallKey, now_ms: u64, events: &mut Events) {
+        let Some(call) = self.calls.get(key) else { return };
+        call.waiter = None;
+        if call.queued.is_some() {
+            self.withdraw(key, events);
+            self.grant(now_ms, events);
+            return;
+        }
+        if std::mem::replace(&mut call.cancelled, true) {
+            return;
+        }
+        let (lane, slot, cost) = (call.lane, call.import, call.cost);
+        let head = Head { kind: Kind::Cancel, flags: 0, method: 0, call: key.call(), object: ObjectId(0) };
+        wire::put_frame(self.lanes[lane].buffer(), &head, &Options::default(), &[]);
+        self.wheel.remove(key.call().0);
+        if mutation!(SlotFreedOnCancel) {
+            self.calls.remove(key);
+            let _ = self.permits.give_back(slot, 1, cost);
+            let _ = self.imports.answered(slot, 1, &mut events.shells);
+        }
+    }
+
+    /// A queued call leaves its line; [`Tables::grant`] is to follow.
+    pub(super) fn withdraw(&mut self, key: CallKey, events: &mut Events) {
+        let Some(call) = self.calls.remove(key) else { return };
+        self.permits.withdraw(call.import, call.depth, key);
+        self.wheel.remove(key.call().0);
+        events.requests.extend(call.queued);
+        let ended = self.imports.unqueued(call.import, &mut events.shells);
+        self.forget_permits(ended);
+    }
+
+    /// The calls whose deadline has passed end.
+    pub(crate) fn expire(&mut self, now_ms: u64, events: &mut Events) {
+        let mut due = Vec::new();
+        self.wheel.expire(now_ms, &mut due);
+        for index in due {
+            let Some(key) = self.calls.key_of(index) else { continue };
+            let Some(call) = self.calls.get(key) else { continue };
+            let queued = call.queued.is_some() || mutation!(SentIsNeverRan);
+            let ran = if queued { Ran::Never } else { Ran::Unknown };
+            let detail = if call.queued.is_some() { "waiting for a permit" } else { "" };
+            if let Some(waiter) = call.waiter.take() {
+                events.answers.push((waiter, Answer::Fault(Fault::new(FaultCode::DEADLINE, ran, detail))));
+            }
+            self.abandon(key, now_ms, events);
+        }
+    }
+
+    /// When [`Tables::expire`] is to be asked again.
+    pub(crate) fn next_deadline(&self) -> Option<u64> {
+        self.wheel.next_wake()
+    }
+
+    /// Starts the calls that have their permits now.
+    pub(super) fn grant(&mut self, now_ms: u64, events: &mut Events) {
+        while let Some(key) = self.permits.next() {
+            let Some(request) = self.calls.get(key).and_then(|c| c.queued.take()) else {
+                debug_assert!(false, "whoever waits for permits is queued");
+                continue;
+            };
+            let slot = self.calls.get(key).map(|c| c.import);
+            let outcome = self.append(key, &request, now_ms);
+            let ended = slot.and_then(|slot| self.imports.unqueued(slot, &mut events.shells));
+            self.forget_permits(ended);
+            let notice = request.notice;
+            events.requests.push(request);
+            if outcome.is_ok() && !notice {
+                continue;
+            }
+            self.wheel.remove(key.call().0);
+            let Some(call) = self.calls.remove(key) else { continue };
+            let answer = match outcome {
+                Ok(()) => Answer::Sent,
+                Err(fault) => Answer::Fault(fault),
+            };
+            events.answers.extend(call.waiter.map(|w| (w, answer)));
+        }
+    }
+
+    pub(super) fn pause_if_full(&mut self, lane: usize) {
+        if self.lanes[lane].len() > self.limits.outbox_max {
+            self.permits.pause(true);
+        }
+    }
+}
