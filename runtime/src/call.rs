@@ -131,7 +131,7 @@ pub fn call_remote<P: Interface, R: Shape>(
 ) -> Call<R::Ok, R::Err> {
     let worker = match handle.target() {
         Target::Remote(import) => Some(import.shared().worker.clone()),
-        _ => Worker::current(),
+        _ => Worker::current_or_any(),
     };
     let state = match worker.map(|worker| values::encode_args(&worker, count, write)) {
         Some(Ok((body, refs))) => {

@@ -8,7 +8,8 @@ use runtime::{ConnectError, Connection, Node, NodeError};
 /// The node runs as long as the connection, or a proxy that came by it, is held. For several connections, for
 /// services of this side or for a chosen identity, make the [`Node`] yourself.
 pub async fn connect(target: impl Into<String>) -> Result<Connection, DialError> {
-    Ok(Node::new().await?.connect(target).await?)
+    // One connection lives on one thread: more would stand idle.
+    Ok(Node::builder().arbiters(1).start().await?.connect(target).await?)
 }
 
 /// Why [`connect`] made no connection. Nothing ran at the peer.

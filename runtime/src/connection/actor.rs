@@ -109,7 +109,10 @@ impl ConnectionActor {
     fn finish(&mut self, ended: Ended, ctx: &mut Context<Self>) {
         let ended = match self.closing.take() {
             Some(Closing::Peer { code, reason }) => Ended::ByPeer { code, reason },
-            Some(Closing::Us { .. }) => Ended::ByUs,
+            Some(Closing::Us { code, reason }) => {
+                self.link.close(code, &reason);
+                Ended::ByUs
+            }
             None => ended,
         };
         tracing::info!(connection = self.shared.id, peer = %self.link.peer(), %ended, "connection closed");
@@ -124,6 +127,13 @@ impl ConnectionActor {
         }
         self.node.forget(self.shared.id, &self.shared.worker);
         ctx.stop();
+    }
+}
+
+/// However the actor ends, nothing waits on its connection for ever.
+impl Drop for ConnectionActor {
+    fn drop(&mut self) {
+        self.shared.end(Ended::Lost("its thread has ended".to_owned()));
     }
 }
 

@@ -203,8 +203,6 @@ impl Opening {
             actor.owns(spawn_local(reader).abort_handle());
         }
         let connection = Connection::of(shared.clone());
-        // The root is told first: its hook stands in line before every call.
-        services.connected(&connection);
         actor.owns(spawn_local(streams::write_control(shared.clone(), control.send, idle)).abort_handle());
         actor.owns(spawn_local(streams::read_control(shared.clone(), control.recv, deframer)).abort_handle());
         actor.owns(spawn_local(streams::keep_time(shared.clone())).abort_handle());
@@ -212,6 +210,8 @@ impl Opening {
         // The tasks above run only after this function: the address is set before anybody asks for it.
         let addr = ctx.run(actor);
         let _ = shared.actor.set(addr);
+        // No pump has run yet: the root's hook stands in line before every call.
+        services.connected(&connection);
         node.remember(&shared);
         tracing::info!(
             connection = shared.id,

@@ -192,7 +192,7 @@ fn worker_here() -> Result<Worker, NodeError> {
 async fn start_threads(count: usize) -> Result<(Vec<Worker>, Thread), NodeError> {
     let (started, workers) = oneshot::channel();
     let (stop, stopped) = oneshot::channel();
-    let (gone, ended) = oneshot::channel();
+    let (gone, ended) = watch::channel(());
     let failed = |e: std::io::Error| NodeError::Thread(e.to_string());
     std::thread::Builder::new()
         .name("duologue-0".to_owned())
@@ -221,7 +221,7 @@ async fn start_threads(count: usize) -> Result<(Vec<Worker>, Thread), NodeError>
                     let _ = arbiter.join();
                 }
             });
-            let _ = gone.send(());
+            drop(gone);
         })
         .map_err(failed)?;
     let workers = workers.await.map_err(|_| NodeError::Thread("it ended at once".into()))?;

@@ -2,12 +2,13 @@
 
 use std::future::{Future, IntoFuture};
 use std::pin::Pin;
-use std::sync::Arc;
 use std::sync::atomic::Ordering;
+use std::sync::{Arc, Weak};
 
-use transport::Endpoint;
+use tokio::sync::oneshot;
+use transport::{Endpoint, Identity, Trust};
 
-use super::{ConnectError, Node, NodeInner};
+use super::{ConnectError, Life, Node, NodeInner, Worker};
 use crate::connection::{self, Connection};
 use crate::services::{Factory, FactoryAs, Maker, Services};
 
@@ -55,30 +56,54 @@ impl Connecting {
         }
         let limit = node.inner.config.transport.connect_timeout;
         // A resolver that does not answer is for the dialing itself to report.
-        let local = tokio::time::timeout(limit, is_loopback(&target)).await.unwrap_or(true);
+        let whereto = tokio::time::timeout(limit, whereto(&target)).await.unwrap_or(Whereto::Unknown);
         let (number, worker) = node.inner.least_loaded();
         let services = services.map_or_else(|| node.inner.services.clone(), Arc::new);
         worker.loaded();
         let (inner, on, life) = (node.inner.clone(), worker.clone(), Arc::downgrade(&node.life));
-        let dialed = worker
-            .call(move || async move {
-                // On the thread where the connection will live: its endpoint and its driver live there too.
-                let endpoint = inner.dialer(number, local, &target)?;
-                let link = endpoint.connect(&target).await?;
-                connection::dialed(link, inner, life, on, services)
-                    .await
-                    .map_err(|e| ConnectError::of_hello(&target, e))
-            })
-            .await;
-        match dialed {
-            Some(Ok(connection)) => Ok(connection),
-            Some(Err(e)) => {
-                worker.unloaded();
-                Err(e)
-            }
-            None => Err(ConnectError::NodeClosed),
-        }
+        let (tell, dialed) = oneshot::channel();
+        worker.run(move || {
+            // On the thread where the connection will live: its endpoint and its driver live there too.
+            tokio::task::spawn_local(async move {
+                let dialed = dial(inner, number, whereto, target, life, on.clone(), services).await;
+                if dialed.is_err() {
+                    on.unloaded();
+                }
+                // Whoever dialed may have given up meanwhile.
+                if let Err(Ok(unwanted)) = tell.send(dialed) {
+                    unwanted.close().await;
+                }
+            });
+        });
+        dialed.await.unwrap_or(Err(ConnectError::NodeClosed))
     }
+}
+
+async fn dial(
+    node: Arc<NodeInner>,
+    number: usize,
+    whereto: Whereto,
+    target: String,
+    life: Weak<Life>,
+    on: Worker,
+    services: Arc<Services>,
+) -> Result<Connection, ConnectError> {
+    let endpoint = match whereto {
+        Whereto::Here => node.dialer(number, true, &target)?,
+        Whereto::Elsewhere => node.dialer(number, false, &target)?,
+        // Nothing is settled by a name that does not resolve; should it do so now, nobody is trusted there.
+        Whereto::Unknown => {
+            Endpoint::dialer(&Identity::generate()?, &Trust::pinned([]), &node.config.transport)?
+        }
+    };
+    let link = endpoint.connect(&target).await?;
+    if whereto == Whereto::Here && !link.remote_address().ip().to_canonical().is_loopback() {
+        // The name has changed its mind since it was looked up, and this trust is for this machine only.
+        link.close(0, "");
+        return Err(ConnectError::NeedsIdentity(target));
+    }
+    let opened = connection::dialed(link, node, life, on, services).await;
+    opened.map_err(|e| ConnectError::of_hello(&target, e))
 }
 
 impl IntoFuture for Connecting {
@@ -105,20 +130,22 @@ impl NodeInner {
     }
 }
 
-/// Whether all addresses of `target` are of this machine. One that does not resolve is not; dialing it says why.
-async fn is_loopback(target: &str) -> bool {
-    match tokio::net::lookup_host(target).await {
-        Ok(addresses) => {
-            let mut any = false;
-            for address in addresses {
-                any = true;
-                if !address.ip().to_canonical().is_loopback() {
-                    return false;
-                }
-            }
-            any
-        }
-        // So that a wrong name is reported as such, not as a missing key.
-        Err(_) => true,
+/// What is known of a target before it is dialed.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Whereto {
+    /// All its addresses are of this machine.
+    Here,
+    Elsewhere,
+    /// It does not resolve.
+    Unknown,
+}
+
+async fn whereto(target: &str) -> Whereto {
+    let Ok(mut addresses) = tokio::net::lookup_host(target).await else { return Whereto::Unknown };
+    let here = |a: std::net::SocketAddr| a.ip().to_canonical().is_loopback();
+    match addresses.next() {
+        None => Whereto::Unknown,
+        Some(first) if here(first) && addresses.all(here) => Whereto::Here,
+        Some(_) => Whereto::Elsewhere,
     }
 }

@@ -4,21 +4,23 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use parking_lot::Mutex;
-use tokio::sync::oneshot;
+use tokio::sync::{oneshot, watch};
 
 use super::{NodeInner, Worker};
 
 /// Held by everything through which a user holds a node. Its drop ends the node.
 pub(crate) struct Life {
     node: Arc<NodeInner>,
-    /// The node's own thread, unless it runs on its user's.
-    thread: Mutex<Option<Thread>>,
+    /// Ends the node's own thread, unless it runs on its user's.
+    stop: Mutex<Option<oneshot::Sender<()>>>,
+    ended: Option<watch::Receiver<()>>,
 }
 
 pub(crate) struct Thread {
-    /// Sending ends the thread's system; receiving tells that it has ended.
+    /// Sending ends the thread's system.
     pub(crate) stop: oneshot::Sender<()>,
-    pub(crate) ended: oneshot::Receiver<()>,
+    /// Closed when the thread has ended.
+    pub(crate) ended: watch::Receiver<()>,
 }
 
 /// How long the farewells of an abandoned node may take.
@@ -26,37 +28,37 @@ const FAREWELL: Duration = Duration::from_millis(300);
 
 impl Life {
     pub(crate) fn new(node: Arc<NodeInner>, thread: Option<Thread>) -> Arc<Life> {
-        Arc::new(Life { node, thread: Mutex::new(thread) })
+        let (stop, ended) = thread.map(|t| (t.stop, t.ended)).unzip();
+        Arc::new(Life { node, stop: Mutex::new(stop), ended })
     }
 
-    /// Closes the endpoints and ends the threads; waits for it.
+    /// Closes the endpoints and ends the threads. Runs on a thread of the node.
     pub(crate) async fn stop(&self) {
-        close_endpoints(&self.node).await;
+        close_endpoints(&self.node, FAREWELL).await;
         self.node.down.send_replace(true);
-        let thread = self.thread.lock().take();
-        if let Some(thread) = thread {
-            let _ = thread.stop.send(());
-            let _ = thread.ended.await;
+        if let Some(stop) = self.stop.lock().take() {
+            let _ = stop.send(());
+        }
+    }
+
+    /// Waits until the node's own threads have ended.
+    pub(crate) async fn ended(&self) {
+        if let Some(mut ended) = self.ended.clone() {
+            while ended.changed().await.is_ok() {}
         }
     }
 }
 
-/// Closes every endpoint on a thread of the node and gives the last packets a moment to leave.
-async fn close_endpoints(node: &Arc<NodeInner>) {
-    let inner = node.clone();
-    let first = node.workers[0].clone();
-    first
-        .call(move || async move {
-            let endpoints = inner.endpoints();
-            inner.dialers.lock().clear();
-            for endpoint in &endpoints {
-                endpoint.close(0, "");
-            }
-            for endpoint in endpoints {
-                let _ = tokio::time::timeout(FAREWELL, endpoint.wait_idle()).await;
-            }
-        })
-        .await;
+/// Closes every endpoint and gives the last packets a moment to leave.
+async fn close_endpoints(node: &NodeInner, moment: Duration) {
+    let endpoints = node.endpoints();
+    node.dialers.lock().clear();
+    for endpoint in &endpoints {
+        endpoint.close(0, "");
+    }
+    for endpoint in endpoints {
+        let _ = tokio::time::timeout(moment, endpoint.wait_idle()).await;
+    }
 }
 
 impl Drop for Life {
@@ -69,33 +71,21 @@ impl Drop for Life {
         self.node.draining.store(true, std::sync::atomic::Ordering::Relaxed);
         self.node.down.send_replace(true);
         let node = self.node.clone();
-        let thread = self.thread.lock().take();
+        let stop = self.stop.lock().take();
         let on_own_thread = Worker::current().is_some();
         let (said, farewell) = std::sync::mpsc::channel::<()>();
         self.node.workers[0].run(move || {
             tokio::task::spawn_local(async move {
                 node.close_all("").await;
-                close_here(&node).await;
+                close_endpoints(&node, Duration::from_millis(20)).await;
                 drop(said);
-                if let Some(thread) = thread {
-                    let _ = thread.stop.send(());
+                if let Some(stop) = stop {
+                    let _ = stop.send(());
                 }
             });
         });
         if !on_own_thread {
             let _ = farewell.recv_timeout(FAREWELL);
         }
-    }
-}
-
-/// As `close_endpoints`, from a task of the node's own thread; waits only until the packets can have left.
-async fn close_here(node: &Arc<NodeInner>) {
-    let endpoints = node.endpoints();
-    node.dialers.lock().clear();
-    for endpoint in &endpoints {
-        endpoint.close(0, "");
-    }
-    for endpoint in endpoints {
-        let _ = tokio::time::timeout(Duration::from_millis(20), endpoint.wait_idle()).await;
     }
 }

@@ -70,6 +70,12 @@ pub(crate) struct NodeInner {
     down: watch::Sender<bool>,
 }
 
+/// What a shutdown may take beside the drain.
+const SHUTDOWN_MAX: Duration = Duration::from_secs(5);
+
+/// How long connections may take to close; each has a limit of its own, unless its thread is blocked.
+const CLOSE_MAX: Duration = Duration::from_secs(2);
+
 /// What a node holds at this moment: the sum over its connections.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 #[non_exhaustive]
@@ -91,7 +97,10 @@ impl Node {
         NodeBuilder::default()
     }
 
-    /// Connects to the node at `target`, `"host:port"`. Awaits as it is, or serves something on this connection first:
+    /// Connects to the node at `target`, `"host:port"`, always by a new connection. It stays until it is closed or the node ends,
+    /// whether or not its handle is kept: the peer may be using what this side serves on it.
+    ///
+    /// Awaits as it is, or serves something on this connection first:
     ///
     /// ```text
     /// let conn = node.connect("localhost:18861").serve(|| MyClientService).await?;
@@ -130,7 +139,8 @@ impl Node {
         P: Proxy + Dispatch<S>,
         S: 'static,
     {
-        let worker = Worker::current().unwrap_or_else(|| self.inner.least_loaded().1);
+        let here = Worker::current().filter(|here| self.inner.workers.contains(here));
+        let worker = here.unwrap_or_else(|| self.inner.least_loaded().1);
         P::from_handle(Handle::local(crate::object::host::<P, S>(Box::new(make), &worker)))
     }
 
@@ -168,14 +178,32 @@ impl Node {
             () = signalled() => tracing::info!("signal received, draining"),
             _ = down.wait_for(|down| *down) => return,
         }
-        self.shutdown().await;
+        tokio::select! {
+            () = self.shutdown() => {}
+            () = signalled() => tracing::warn!("signal received again, ending at once"),
+        }
     }
 
     /// Ends the node in good order: no new connections, no new calls; running calls may end within
     /// [`Config::drain_timeout`]; then every connection is closed.
     pub async fn shutdown(&self) {
-        self.inner.drain().await;
-        self.life.stop().await;
+        let mut down = self.inner.down.subscribe();
+        let node = self.clone();
+        // A task of the node: a handler that shuts its own node down is stopped by that, the shutdown is not.
+        self.inner.workers[0].run(move || {
+            tokio::task::spawn_local(async move {
+                node.inner.drain().await;
+                node.life.stop().await;
+            });
+        });
+        let limit = self.inner.config.drain_timeout + SHUTDOWN_MAX;
+        let ended = async {
+            let _ = down.wait_for(|down| *down).await;
+            self.life.ended().await;
+        };
+        if tokio::time::timeout(limit, ended).await.is_err() {
+            tracing::warn!("a thread of the node is blocked and was left behind");
+        }
     }
 }
 
@@ -276,8 +304,13 @@ impl NodeInner {
                 actor.do_send(Message::Close { code: 0, reason: reason.to_owned() });
             }
         }
-        for connection in open {
-            connection.closed().await;
+        let closed = async {
+            for connection in open {
+                connection.closed().await;
+            }
+        };
+        if tokio::time::timeout(CLOSE_MAX, closed).await.is_err() {
+            tracing::warn!("a connection could not be closed in time");
         }
     }
 

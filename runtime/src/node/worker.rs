@@ -30,6 +30,12 @@ thread_local! {
 /// All threads of nodes in this process, for what is called from outside of any.
 static ALL: Mutex<Vec<Weak<Inner>>> = Mutex::new(Vec::new());
 
+impl PartialEq for Worker {
+    fn eq(&self, other: &Worker) -> bool {
+        Arc::ptr_eq(&self.0, &other.0)
+    }
+}
+
 impl std::fmt::Debug for Worker {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         write!(f, "Worker({:?}, {} connections)", self.0.thread, self.load())

@@ -13,8 +13,10 @@ use std::task::{Context, Poll, Waker};
 use parking_lot::Mutex;
 use tokio::time::Instant;
 
+use super::Dispatch;
 use crate::connection::{Connection, Shared};
 use crate::error::{Fault, Ran};
+use crate::proxy::Proxy;
 use crate::wire::{FaultCode, Options, Path, Token};
 
 /// Why a running call is to stop.
@@ -23,8 +25,9 @@ use crate::wire::{FaultCode, Options, Path, Token};
 pub(crate) enum Stop {
     Cancelled = 1,
     Deadline = 2,
-    Gone = 3,
-    Disconnected = 4,
+    Disconnected = 3,
+    /// Stops even what nothing else stops.
+    Gone = 4,
 }
 
 impl Stop {
@@ -96,10 +99,12 @@ impl CallContext {
         self.token.store(token.0, Ordering::Relaxed);
     }
 
-    /// The call is to stop; the first reason counts.
+    /// The call is to stop; the weightiest reason counts.
     pub(crate) fn stop(&self, why: Stop) {
-        let first = self.stop.compare_exchange(0, why as u8, Ordering::AcqRel, Ordering::Acquire).is_ok();
-        if first && let Some(waker) = self.waker.lock().take() {
+        let former = self.stop.fetch_max(why as u8, Ordering::AcqRel);
+        if former < why as u8
+            && let Some(waker) = self.waker.lock().take()
+        {
             waker.wake();
         }
     }
@@ -108,8 +113,8 @@ impl CallContext {
         Some(match self.stop.load(Ordering::Acquire) {
             1 => Stop::Cancelled,
             2 => Stop::Deadline,
-            3 => Stop::Gone,
-            4 => Stop::Disconnected,
+            3 => Stop::Disconnected,
+            4 => Stop::Gone,
             _ => return None,
         })
     }
@@ -216,6 +221,18 @@ impl Caller {
     /// True if the caller has cancelled the call or its time is over: for a method that does not await.
     pub fn is_cancelled(&self) -> bool {
         self.0.as_ref().is_some_and(|c| c.stopped().is_some())
+    }
+
+    /// A proxy on a value that lives on this thread, which need not be `Send`: what a method returns by reference.
+    ///
+    /// # Panics
+    /// Outside of a method and of a node's own threads.
+    pub fn host<P, S>(&self, value: S) -> P
+    where
+        P: Proxy + Dispatch<S>,
+        S: 'static,
+    {
+        super::local(value)
     }
 
     /// Makes `future` part of this call wherever it is polled, so that its calls inherit deadline, depth and path.

@@ -73,6 +73,10 @@ impl<S: 'static> Hosted<S> {
         }))
     }
 
+    pub(crate) fn fate(&self) -> &Fate {
+        &self.0.fate
+    }
+
     /// Runs an async `&self` method.
     pub fn read<R: Shape, F>(&self, call: Incoming, method: F)
     where

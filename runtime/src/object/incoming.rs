@@ -161,7 +161,7 @@ impl Drop for Replier {
             return;
         }
         let ran = if self.began { Ran::Yes } else { Ran::Never };
-        self.send_fault(if std::thread::panicking() {
+        self.send_fault(if self.began && std::thread::panicking() {
             Fault::new(FaultCode::PANICKED, Ran::Yes, "while the call was handled")
         } else {
             Fault::new(FaultCode::GONE, ran, "the object has ended")

@@ -196,6 +196,13 @@ struct Host<P: Dispatch<S>, S: 'static> {
     _interface: PhantomData<fn() -> P>,
 }
 
+/// However the actor ends, who holds the object is told.
+impl<P: Dispatch<S>, S: 'static> Drop for Host<P, S> {
+    fn drop(&mut self) {
+        self.hosted.fate().die("its thread has ended");
+    }
+}
+
 impl<P: Dispatch<S>, S: 'static> Actor for Host<P, S> {
     type Context = Context<Self>;
 }
@@ -217,7 +224,10 @@ impl<P: Dispatch<S>, S: 'static> Handler<Invoke<P::Request>> for Host<P, S> {
 
     fn handle(&mut self, Invoke(batch): Invoke<P::Request>, _: &mut Context<Self>) {
         for (request, call) in batch {
-            P::run(&self.hosted, request, call);
+            // What may panic here is the drop of arguments that nobody wanted: theirs alone.
+            if catch_unwind(AssertUnwindSafe(|| P::run(&self.hosted, request, call))).is_err() {
+                tracing::error!(service = P::DESCRIPTOR.name, "the drop of a call's arguments panicked");
+            }
         }
     }
 }
@@ -299,6 +309,23 @@ fn decode<P: Interface>(delivery: Delivery) -> Option<(P::Request, Incoming)> {
     None
 }
 
+/// An object whose thread ended before it could be started is gone.
+struct Unstarted(Option<Arc<Fate>>);
+
+impl Unstarted {
+    fn started(mut self) {
+        self.0 = None;
+    }
+}
+
+impl Drop for Unstarted {
+    fn drop(&mut self) {
+        if let Some(fate) = &self.0 {
+            fate.die("its thread has ended");
+        }
+    }
+}
+
 /// Starts the actor of a value that `make` makes on the thread of `on`.
 pub fn host<P: Dispatch<S>, S: 'static>(make: Make<S>, on: &Worker) -> LocalObject {
     let (tx, rx) = channel::channel(16);
@@ -306,8 +333,12 @@ pub fn host<P: Dispatch<S>, S: 'static>(make: Make<S>, on: &Worker) -> LocalObje
     let fate = Fate::new();
     let object =
         LocalObject::new(TypeId::of::<P>(), P::DESCRIPTOR, Box::new(Mail::<P, S> { addr }), fate.clone());
+    let unstarted = Unstarted(Some(fate.clone()));
     let start = move || match catch_unwind(AssertUnwindSafe(make)) {
-        Ok(value) => start::<P, S>(value, fate, rx),
+        Ok(value) => {
+            unstarted.started();
+            start::<P, S>(value, fate, rx);
+        }
         Err(panic) => {
             let text = panic_text(&*panic);
             tracing::error!(service = P::DESCRIPTOR.name, panic = %text, "a service factory panicked");

@@ -76,6 +76,12 @@ impl Tables {
         }
         self.permits.pause(false);
         events.deliveries.append(&mut self.parked);
+        while self.lanes.iter().all(|l| l.len() <= self.limits.outbox_max)
+            && let Some(parked) = self.parked_faults.pop_front()
+        {
+            let ParkedFault { lane, call, object, cost, fault } = parked;
+            self.finish(lane, call, object, cost, Err(fault));
+        }
         self.grant(now_ms, events);
         // Without anything taken before, what was granted just now.
         bytes.or_else(|| self.lanes[lane].take())

@@ -101,7 +101,12 @@ impl Imports {
         }
         let slot = match self.by_id.get(&id) {
             Some(&slot) => slot,
-            None if self.slots.len() > self.max => return Err(Violation::TooManyImports),
+            // What is due counts as well: who takes no releases must not make them grow without end.
+            None if self.slots.len() > self.max
+                || self.slots.len() + self.due.len() > 2 * self.max.max(8) =>
+            {
+                return Err(Violation::TooManyImports);
+            }
             None => self.insert(id, lane, fingerprint),
         };
         let entry = &mut self.slots[slot];

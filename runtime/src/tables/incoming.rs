@@ -59,10 +59,13 @@ impl Tables {
         if notice {
             self.running.notice();
         } else {
-            let run = Run { object: head.object, cost, context: context.clone() };
+            // An unknown object counts nothing, even if its number is given out before the answer is.
+            let object = if matches!(found, Found::Unknown) { ObjectId::LOBBY } else { head.object };
+            let run = Run { object, cost, context: context.clone() };
             self.running.insert(lane, head.call, run)?;
         }
         let replier = shared.replier(lane, (!notice).then_some(head.call), head.object, cost);
+        let unknown = matches!(found, Found::Unknown);
         let fault = match found {
             Found::Dead(_) if mutation!(NoAnswerToDead) => {
                 std::mem::forget(replier);
@@ -89,7 +92,17 @@ impl Tables {
                 }
             },
         };
-        self.finish(lane, replier.disarm(), head.object, cost, Err(fault));
+        let call = replier.disarm();
+        if !self.parked_faults.is_empty() || self.lanes[lane].len() > self.limits.outbox_max {
+            let object = head.object;
+            if call.is_none() && unknown {
+                // No honest peer sends a notice to what it never held; many of them are not kept.
+                return Err(Violation::TooMuchOutstanding);
+            }
+            self.parked_faults.push_back(ParkedFault { lane, call, object, cost, fault });
+        } else {
+            self.finish(lane, call, head.object, cost, Err(fault));
+        }
         Ok(())
     }
 

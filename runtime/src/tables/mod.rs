@@ -20,6 +20,7 @@ mod wheel;
 #[cfg(test)]
 mod walk;
 
+use std::collections::VecDeque;
 use std::sync::Arc;
 
 use bytes::Bytes;
@@ -206,6 +207,8 @@ pub(crate) struct Tables {
     lobby: LocalObject,
     /// Deliveries held back while the outbox is too full.
     parked: Vec<(LocalObject, Delivery)>,
+    /// Answers that this side gives by itself, held back likewise: until then they keep their permits, which bounds them.
+    parked_faults: VecDeque<ParkedFault>,
     next_lobby_lane: usize,
     draining: bool,
     peer_draining: bool,
@@ -213,6 +216,16 @@ pub(crate) struct Tables {
     close_due: Option<(u32, String)>,
     closing: bool,
     ended: Option<Arc<str>>,
+}
+
+/// An answer that is given when its lane has room.
+#[derive(Debug)]
+struct ParkedFault {
+    lane: usize,
+    call: Option<CallId>,
+    object: ObjectId,
+    cost: u32,
+    fault: Fault,
 }
 
 /// Writers to be woken: nearly always one at most.
@@ -237,6 +250,7 @@ impl Tables {
             lanes: Vec::new(),
             lobby,
             parked: Vec::new(),
+            parked_faults: VecDeque::new(),
             next_lobby_lane: 0,
             draining: false,
             peer_draining: false,
@@ -412,6 +426,7 @@ impl Tables {
             events.stops.push((run.context, Stop::Disconnected));
         }
         events.deliveries.append(&mut self.parked);
+        self.parked_faults.clear();
         events.shells.extend(self.imports.end());
         self.exports.end(&mut events.garbage);
         self.wheel = Wheel::new();

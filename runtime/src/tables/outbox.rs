@@ -12,6 +12,9 @@ use super::{RandomState, mutation};
 use crate::descriptor::Descriptor;
 use crate::wire::{self, CallId, Head, Kind, ObjectId, Options};
 
+/// Bytes of one `Done`.
+const DONE_LEN: usize = wire::HEAD_LEN + 4;
+
 /// The most room that is made ahead.
 const CHUNK_MAX: usize = 64 * 1024;
 
@@ -47,7 +50,7 @@ impl Outbox {
 
     /// Bytes that wait for the writer, and those that it has in its hands.
     pub(crate) fn len(&self) -> usize {
-        self.bytes.len() + self.in_hand
+        self.bytes.len() + self.in_hand + DONE_LEN * self.done.len()
     }
 
     /// A notice on `object` has finished.

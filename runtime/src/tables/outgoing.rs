@@ -104,7 +104,9 @@ impl Tables {
         let entry = self.imports.slot(slot);
         let (object, fingerprint) = (entry.id, entry.fingerprint);
         let mine = request.interface.fingerprint;
-        let refs = if self.lanes[lane].has_room_for_names(fingerprint, mine, NAMES_MAX) {
+        let refs = if mine != fingerprint && !names_fit(request.interface) {
+            Err(Fault::never(FaultCode::NOT_SENT, "the interface has more method names than a frame carries"))
+        } else if self.lanes[lane].has_room_for_names(fingerprint, mine, NAMES_MAX) {
             self.references(&request.refs)
         } else {
             Err(Fault::never(FaultCode::NOT_SENT, "more than 1,024 foreign interfaces on one lane"))
@@ -289,4 +291,10 @@ impl Tables {
             self.permits.pause(true);
         }
     }
+}
+
+/// Whether the method names of an interface can be told to a peer with another version of it.
+fn names_fit(interface: &crate::descriptor::Descriptor) -> bool {
+    let each = |m: &crate::descriptor::Method| m.name.len() + 3;
+    wire::HEAD_LEN + 5 + interface.methods.iter().map(each).sum::<usize>() <= wire::FRAME_MAX
 }
