@@ -4,8 +4,8 @@
 use std::time::{Duration, Instant};
 
 use duologue::Config;
-use duologue_tests::hostile::{Frame, Hello, Peer, UNITS, control, control_frame, kind, release};
-use duologue_tests::nodes::{run, run_for};
+use duologue_tests::hostile::{Frame, Hello, Peer, UNITS, control, control_frame, kind, pack, release};
+use duologue_tests::nodes::{run, run_for, settles};
 use duologue_tests::probe::{Event, method};
 use duologue_tests::process::Process;
 
@@ -230,5 +230,27 @@ fn the_memory_of_a_server_stays_bounded_under_a_flood() {
         assert_eq!(peer.closed().await, (BROKE_THE_PROTOCOL, reason));
         assert_eq!(server.told("disconnected").await, "{ empty: true }");
         connection.ping().await.expect("the neighbour is served");
+    });
+}
+
+#[test]
+fn answers_to_calls_of_unknown_methods_are_held_back_like_any_other() {
+    run(async {
+        let victim = Victim::with(strict()).await;
+        let mut peer = Peer::dial_with(victim.address(), &stingy(), Hello::default()).await;
+        let root = peer.root().await;
+        // Each call of some twenty bytes is answered by a fault of a thousand, with the name that it was given before.
+        let name = "x".repeat(15_000);
+        let names = Frame::bare(kind::NAMES, 0, root).with_body(pack(&[name.as_str()]));
+        peer.lane.put(names.to_bytes()).await;
+        let calls: Vec<u8> = (0..4_000).flat_map(|c| Frame::call(c, root, 0, &()).to_bytes()).collect();
+        peer.lane.put(calls).await;
+        // Nothing is read: what does not fit into the outbox keeps its permit instead of growing it.
+        settles(&victim.node, |stats| stats.total.calls_running > 1_500).await;
+        for call in 0..4_000 {
+            let answer = peer.lane.frame().await;
+            assert_eq!((answer.kind, answer.call), (kind::FAULT, call));
+        }
+        settles(&victim.node, |stats| stats.total.calls_running == 0).await;
     });
 }

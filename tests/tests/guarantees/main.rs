@@ -8,6 +8,7 @@ mod borrow;
 mod bytes;
 mod cancel;
 mod deadlines;
+mod edges;
 mod evolution;
 mod hooks;
 mod life;
