@@ -83,7 +83,6 @@ fn a_node_may_be_shut_down_by_one_of_its_own_methods() {
         // It waits for itself until the drain time is over; then the connection ends, and it with it.
         assert!(matches!(switch.off().await, Err(CallError::Disconnected { .. })));
         server.run().await;
-        assert!(matches!(client.connect(server.local_addr().to_string()).await, Err(ConnectError::Link(_))));
     });
 }
 
