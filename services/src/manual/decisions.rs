@@ -83,3 +83,26 @@
 //! and the tables from the beginning, though the API does not make any. Flags and control kinds for large
 //! bodies, streams and pipelining are reserved; a peer that uses them is refused with a reason instead of
 //! being misunderstood.
+//!
+//! # How many objects are held is agreed upon
+//!
+//! The importer refuses more objects than its own `exports_max`, because a hostile host could fill its
+//! tables otherwise. So that two honest nodes with different settings do not cut each other off, the number
+//! stands in `Hello`, and the exporter keeps to the smaller one.
+//!
+//! # Answers that no method gave
+//!
+//! A call of an unknown object or method is answered by the tables themselves. Such answers are held back
+//! behind a full outbox like calls are, and keep their permits meanwhile: a peer that asks for them and reads
+//! nothing is bounded by its own permits and by nothing else.
+//!
+//! # An answer and the calls before it
+//!
+//! Frames of a lane are read in order, but a call goes to the mailbox of its object while an answer wakes its
+//! caller directly. The reader therefore lets the objects to which it has just delivered have their turn
+//! before it gives an answer that came after: a reply does not overtake the progress ticks before it.
+//!
+//! # A turn only where somebody may run alone
+//!
+//! An object whose interface has no `&mut self` method and whose type has no hooks never makes anybody wait.
+//! Its calls take no turn and carry no token.
