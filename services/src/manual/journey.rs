@@ -32,7 +32,7 @@
 //!    path and token, and the nearer deadline. Deeper than 64 or too late already: an error, and nothing is
 //!    sent.
 //! 3. `Shared::start` (`connection/shared.rs`) refuses proxies of other connections, takes the lock and calls
-//!    `Tables::start` (`tables/mod.rs`):
+//!    `Tables::start` (`tables/outgoing.rs`):
 //!    * `admit` refuses what cannot go: a closed connection, a draining peer, a body above `inline_max`, a
 //!      dead object.
 //!    * `calls.insert` takes a slot; its number is the call's number on the wire.
@@ -49,18 +49,18 @@
 //!
 //! 5. `read_lane` gets a chunk, cuts it into frames (`Deframer`, slices without copies) and calls
 //!    `Tables::receive` for each, all under one lock.
-//! 6. `Tables::receive_call`: `settle` takes over every reference of the frame, whatever becomes of the body;
+//! 6. `Tables::receive_call` (`tables/incoming.rs`): `settle` takes over every reference of the frame, whatever becomes of the body;
 //!    `running.pay` and `exports.arrive` check that the peer stays within its permits (if not, it loses the
 //!    connection) and find the object; `running.insert` notes the call, so that it can be cancelled and is
 //!    answered exactly once; `method_here` turns the peer's method number into one of this side. No such
 //!    object, a dead one or no such method: answered on the spot. Otherwise the call becomes a *delivery*. If
-//!    the lane's outbox is too full, it is held back until the writer has caught up.
-//! 7. After the lock is released, `Shared::act` delivers: `Mail::deliver` (`object/local.rs`) decodes the
-//!    arguments with the method's own visitor and puts `Invoke` into the mailbox of the object's actor. A
-//!    body that does not decode is answered `BadBody`.
+//!    the lane's outbox is too full, either is held back until the writer has caught up.
+//! 7. After the lock is released, `Shared::deliver` hands neighbours for one object over as one batch:
+//!    `Mail::deliver` (`object/local.rs`) decodes the arguments with each method's own visitor and puts one
+//!    `Invoke` into the mailbox of the object's actor. A body that does not decode is answered `BadBody`.
 //! 8. `Host::handle` → `Dispatch::run` (written by `#[service]`) → one of four methods of `Hosted`
 //!    (`object/hosted.rs`): `read_now`, `write_now` for plain methods, `read`, `write` for async ones.
-//!    `arrive` draws a token if the object has `&mut self` methods and asks `Turn::arrive`
+//!    If the object has `&mut self` methods or hooks, `arrive` draws a token and asks `Turn::arrive`
 //!    (`tables/turn.rs`): enter, wait, or refused because an ancestor of this very call holds the turn. The
 //!    method is polled once, within the call's context. Ready: no task. Pending, or the turn is taken: a
 //!    `Task` with a timer for the deadline and a waker by which it can be stopped.
@@ -74,8 +74,9 @@
 //!
 //! 11. `read_lane` → `Tables::receive_answer`: the slot of this number is freed, the deadline taken off the
 //!     wheel, references settled, permits given back; `imports.answered` may end an import that nobody holds
-//!     any more. After the chunk, `grant` starts the calls that waited for those permits. The waiter is told,
-//!     after the lock.
+//!     any more. After the chunk, `grant` starts the calls that waited for those permits. The waiter is told
+//!     after the lock (`Shared::answer`), and after the objects to which calls were delivered before it had
+//!     their turn.
 //! 12. `Call::poll` decodes the body (`Shape::read`) on the thread that awaits it, and gives the value.
 //!
 //! # When it ends otherwise
