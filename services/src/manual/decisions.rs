@@ -106,3 +106,12 @@
 //!
 //! An object whose interface has no `&mut self` method and whose type has no hooks never makes anybody wait.
 //! Its calls take no turn and carry no token.
+//!
+//! # Several batches under way
+//!
+//! Batching makes a frame cheap, but one batch that holds every call under way makes the two ends take turns: each
+//! idles while the other works. The reader of a lane therefore stops after some frames (a quarter of the calls
+//! that wait at this side, at least 16 and at most 64; 32 where none wait) and lets what they woke have its turn
+//! and its write before it reads on. Measured with 64, 256 and 4,096 calls in flight between two processes on two cores: from
+//! 284, 490 and 1,050 thousand calls/s to 665, 1,000 and 1,330. What yields is the runtime's own `yield_now`, which
+//! also looks at the socket: a task that only wakes itself goes on before QUIC has sent anything, and gained nothing.
