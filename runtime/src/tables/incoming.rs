@@ -14,6 +14,14 @@ impl Tables {
     ) -> Result<(), Violation> {
         let cost = cost_of(bytes.len() + 4);
         let frame = wire::read_frame(bytes)?;
+        if frame.options.large.is_some() {
+            return Err(Violation::NotYet("a body on a stream of its own"));
+        }
+        if matches!(frame.head.kind, Kind::Call | Kind::Notice)
+            && frame.head.flags & (wire::flag::KEEP | wire::flag::ON_ANSWER) != 0
+        {
+            return Err(Violation::NotYet("a call on an answer"));
+        }
         match frame.head.kind {
             Kind::Call | Kind::Notice => self.receive_call(shared, lane, frame, cost, now_ms, events),
             Kind::Reply | Kind::Fault => self.receive_answer(shared, lane, frame, events),
@@ -204,6 +212,7 @@ impl Tables {
                     }
                     Handle::remote(import)
                 }
+                RefKind::Source | RefKind::Sink => return Err(Violation::NotYet("a stream")),
                 RefKind::Home => match self.exports.home(r.id, &mut events.garbage)? {
                     Found::Object(object) => Handle::local(object),
                     _ => Handle::dead(),

@@ -44,8 +44,8 @@ use crate::error::{Fault, Ran};
 use crate::object::{CallContext, Delivery, LocalObject, Stop};
 use crate::proxy::{Handle, Import, Target};
 use crate::wire::{
-    self, CallId, Control, DEPTH_MAX, FaultCode, Frame, Head, Hello, Kind, ObjectId, Options, RefKind,
-    Reference,
+    self, CallId, Control, DEPTH_MAX, FaultCode, Frame, Head, Hello, Kind, ObjectId, Options, OptionsLen,
+    RefKind, Reference,
 };
 
 /// How the tables hash. In tests always alike, so that a walk can be repeated.
@@ -165,6 +165,8 @@ pub(crate) enum Violation {
     SecondHello,
     #[error("a frame of kind {0:?} does not belong here")]
     OutOfPlace(Kind),
+    #[error("{0}, which this side did not offer")]
+    NotYet(&'static str),
 }
 
 /// What is to be done after the lock is released, in this order.
@@ -351,6 +353,9 @@ impl Tables {
                 }
             }
             Control::GoAway => self.peer_draining = true,
+            Control::Pull { .. } | Control::Taken { .. } | Control::Window { .. } | Control::Stop { .. } => {
+                return Err(Violation::NotYet("a message of a stream or a large body"));
+            }
             Control::Hello(_) => return Err(Violation::SecondHello),
             Control::Close { .. } => {}
         }

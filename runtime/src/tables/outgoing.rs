@@ -8,16 +8,27 @@ impl Tables {
         &mut self,
         slot: usize,
         id: ObjectId,
-        request: Request,
+        mut request: Request,
         waiter: Waiter,
         now_ms: u64,
     ) -> Result<CallKey, Box<(Fault, Request)>> {
+        if request.notice {
+            // Nobody waits for a notice, so it is no link in any chain of calls.
+            request.path.clear();
+        }
         let lane = match self.admit(slot, id, &request) {
             Ok(lane) => lane,
             Err(fault) => return Err(Box::new((fault, request))),
         };
         let frame = wire::HEAD_LEN
-            + Options::encoded_len(true, request.path.len(), request.depth, request.refs.len())
+            + OptionsLen {
+                deadline: true,
+                path: request.path.len(),
+                depth: request.depth,
+                refs: request.refs.len(),
+                ..OptionsLen::default()
+            }
+            .bytes()
             + request.body.len();
         let cost = cost_of(frame);
         let (depth, deadline_ms) = (request.depth, request.deadline_ms);
@@ -133,6 +144,7 @@ impl Tables {
             path: request.path.clone(),
             depth: request.depth,
             refs,
+            ..Options::default()
         };
         let (kind, call) = if request.notice { (Kind::Notice, CallId(0)) } else { (Kind::Call, key.call()) };
         let head = Head { kind, flags: 0, method: request.method, call, object };
@@ -149,7 +161,7 @@ impl Tables {
     ) -> Result<smallvec::SmallVec<[Reference; 1]>, Fault> {
         let mut refs = smallvec::SmallVec::new();
         for handle in handles {
-            let dead = Reference { kind: RefKind::Dead, hops: 0, id: ObjectId(0), fingerprint: 0 };
+            let dead = Reference::DEAD;
             let reference = match handle.target() {
                 // A closure is started when it is encoded; one that is not was revoked.
                 Target::Dead | Target::Lazy(_) => dead,
@@ -157,6 +169,7 @@ impl Tables {
                 Target::Local(object) => match self.exports.export(object) {
                     Ok(id) => Reference {
                         kind: RefKind::Export,
+                        own_lane: false,
                         hops: 0,
                         id,
                         fingerprint: object.descriptor().fingerprint,
@@ -173,9 +186,7 @@ impl Tables {
                     }
                 },
                 Target::Remote(import) => match self.imports.send_home(import.slot(), import.id()) {
-                    SentHome::Unit => {
-                        Reference { kind: RefKind::Home, hops: 0, id: import.id(), fingerprint: 0 }
-                    }
+                    SentHome::Unit => Reference { kind: RefKind::Home, id: import.id(), ..Reference::DEAD },
                     SentHome::Dead => dead,
                     SentHome::OutOfUnits => {
                         self.take_back(&refs);
@@ -199,7 +210,7 @@ impl Tables {
                     debug_assert!(undone.is_ok(), "the units were just added");
                 }
                 RefKind::Home => self.imports.unit_back(r.id),
-                RefKind::Dead => {}
+                RefKind::Dead | RefKind::Source | RefKind::Sink => {}
             }
         }
         // The handles of the request hold the objects, so that none ends here, under the lock.

@@ -36,9 +36,10 @@ fn optional_fields_stand_in_the_order_of_their_flags() {
         path: smallvec![Token(0x1122334455667788)],
         depth: 2,
         refs: smallvec![
-            Reference { kind: RefKind::Export, hops: 0, id: ObjectId(5), fingerprint: 0xaabb },
-            Reference { kind: RefKind::Home, hops: 1, id: ObjectId(6), fingerprint: 0 },
+            Reference { kind: RefKind::Export, id: ObjectId(5), fingerprint: 0xaabb, ..Reference::DEAD },
+            Reference { kind: RefKind::Home, hops: 1, id: ObjectId(6), ..Reference::DEAD },
         ],
+        ..Options::default()
     };
     assert_eq!(
         hex(&frame(head, options, &[0x90])),
@@ -47,6 +48,32 @@ fn optional_fields_stand_in_the_order_of_their_flags() {
          00bbaa0000000000000201000006000000000000000000000090"
             .replace([' ', '\n'], "")
     );
+}
+
+#[test]
+fn a_large_body_is_announced_with_its_length_and_number() {
+    let head = Head { kind: Kind::Call, flags: flag::KEEP, method: 1, call: CallId(2), object: ObjectId(3) };
+    let options = Options {
+        trace: Some(Trace([0x77; 25])),
+        large: Some(Large { len: 0x0102_0304, number: BodyId(6) }),
+        refs: smallvec![
+            Reference { kind: RefKind::Export, own_lane: true, id: ObjectId(5), ..Reference::DEAD },
+            Reference { kind: RefKind::Source, id: ObjectId(8), fingerprint: 1, ..Reference::DEAD },
+            Reference { kind: RefKind::Sink, id: ObjectId(10), ..Reference::DEAD },
+        ],
+        ..Options::default()
+    };
+    let expected = [
+        "5f00000002 3c 0100 02000000 03000000",
+        &"77".repeat(25),
+        "04030201 06000000 0300",
+        "8100 0000 05000000 0000000000000000",
+        "0300 0000 08000000 0100000000000000",
+        "0400 0000 0a000000 0000000000000000",
+    ]
+    .concat()
+    .replace(' ', "");
+    assert_eq!(hex(&frame(head, options, &[])), expected);
 }
 
 #[test]
@@ -109,6 +136,13 @@ fn control_messages() {
         "0f0000000291919304cf0000010000000000c2",
     );
     golden(Control::Gone { id: ObjectId(4), reason: "x".into() }, "05000000039204a178");
+    golden(Control::Pull { body: BodyId(6) }, "03000000049106");
+    golden(Control::Taken { bytes: 65_536 }, "07000000059 1ce00010000".replace(' ', "").as_str());
+    golden(
+        Control::Window { stream: StreamId(8), bytes: 300 },
+        "0600000006 9208cd012c".replace(' ', "").as_str(),
+    );
+    golden(Control::Stop { stream: StreamId(8), reason: "x".into() }, "05000000079208a178");
     golden(Control::GoAway, "020000000890");
     golden(Control::Close { code: 0, reason: "".into() }, "04000000099200a0");
 }
@@ -130,8 +164,10 @@ fn garbage_is_refused_with_a_reason_and_never_panics() {
     frame[0] = Kind::Call as u8;
     frame[1] = flag::DEADLINE;
     assert_eq!(text(&frame), "the frame ends inside its deadline");
+    frame[1] = 0x80;
+    assert_eq!(text(&frame), "frame flag 0x80 is not understood");
     frame[1] = flag::LARGE;
-    assert_eq!(text(&frame), "frame flag 0x08 is not understood");
+    assert_eq!(text(&frame), "the frame ends inside its length");
     let mut path = frame.to_vec();
     path[1] = flag::PATH;
     path.extend_from_slice(&[3, 2]);

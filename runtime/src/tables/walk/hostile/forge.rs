@@ -8,8 +8,8 @@ use crate::tables::walk::book::INTERFACES;
 use crate::tables::walk::dice::Dice;
 use crate::tables::walk::peer::{CONTROL, LANES};
 use crate::wire::{
-    self, CallId, Control, Head, Hello, Kind as FrameKind, ObjectId, Options, RefKind, Reference, Release,
-    Token,
+    self, CallId, Control, Head, Hello, Kind as FrameKind, ObjectId, Options, Path, RefKind, Reference,
+    Release, Token,
 };
 
 /// What breaks no rule that the victim could know of, and is not true.
@@ -25,7 +25,7 @@ pub(super) fn plot(n: u32, dice: &mut Dice) -> (usize, Bytes) {
     let call = CallId(if kind == FrameKind::Call { 1_000 + n } else { 1_000 + dice.below(FRAMES) as u32 });
     let mut options = Options::default();
     if kind != FrameKind::Cancel {
-        let export = |id| Reference { kind: RefKind::Export, hops: 0, id: ObjectId(id), fingerprint: 0 };
+        let export = |id| Reference { kind: RefKind::Export, id: ObjectId(id), ..Reference::DEAD };
         options.refs = (0..dice.below(3)).map(|_| export(1 + dice.below(6) as u32)).collect();
     }
     (dice.below(LANES), frame_of(&Head { kind, flags: 0, method: 0, call, object }, &options, &[]))
@@ -80,11 +80,13 @@ fn lane_frame(dice: &mut Dice) -> Bytes {
         path: (0..depth).map(|n| Token(n as u64)).collect(),
         depth: depth as u8,
         refs: (0..dice.below(3)).map(|_| reference(dice)).collect(),
+        ..Options::default()
     };
-    let options = if matches!(head.kind, FrameKind::Call | FrameKind::Notice | FrameKind::Reply) {
-        options
-    } else {
-        Options::default()
+    let options = match head.kind {
+        FrameKind::Call => options,
+        FrameKind::Notice => Options { path: Path::new(), ..options },
+        FrameKind::Reply => Options { refs: options.refs, ..Options::default() },
+        _ => Options::default(),
     };
     let body: Vec<u8> = (0..*dice.pick(&[0, 4, 8, 12])).map(|_| dice.byte() & 0x1f).collect();
     frame_of(&head, &options, &body)
@@ -109,7 +111,8 @@ fn reference(dice: &mut Dice) -> Reference {
         _ => RefKind::Home,
     };
     let fingerprint = INTERFACES[dice.below(INTERFACES.len())].fingerprint;
-    Reference { kind, hops: if dice.one_in(20) { 9 } else { 0 }, id: ObjectId(id(dice)), fingerprint }
+    let hops = if dice.one_in(20) { 9 } else { 0 };
+    Reference { kind, own_lane: false, hops, id: ObjectId(id(dice)), fingerprint }
 }
 
 /// Mostly a number that is likely to be in use.
