@@ -4,6 +4,7 @@
 
 pub mod events;
 pub mod hostile;
+pub mod many;
 pub mod nodes;
 pub mod probe;
 pub mod process;

@@ -3,13 +3,14 @@
 use std::path::Path;
 use std::process::Stdio;
 
-use tokio::io::{AsyncBufReadExt, BufReader, Lines};
-use tokio::process::{Child, ChildStdout, Command};
+use tokio::io::{AsyncBufReadExt, AsyncWriteExt, BufReader, Lines};
+use tokio::process::{Child, ChildStdin, ChildStdout, Command};
 
 /// A child process; killed when it is dropped.
 #[derive(Debug)]
 pub struct Process {
     child: Child,
+    stdin: ChildStdin,
     lines: Lines<BufReader<ChildStdout>>,
 }
 
@@ -18,13 +19,14 @@ impl Process {
     pub fn start(program: impl AsRef<Path>, arguments: &[&str]) -> Process {
         let mut child = Command::new(program.as_ref())
             .args(arguments)
-            .stdin(Stdio::null())
+            .stdin(Stdio::piped())
             .stdout(Stdio::piped())
             .kill_on_drop(true)
             .spawn()
             .expect("the program starts");
         let stdout = child.stdout.take().expect("it is piped");
-        Process { child, lines: BufReader::new(stdout).lines() }
+        let stdin = child.stdin.take().expect("it is piped");
+        Process { child, stdin, lines: BufReader::new(stdout).lines() }
     }
 
     /// The next line it prints.
@@ -40,6 +42,12 @@ impl Process {
                 return rest.trim_start().to_owned();
             }
         }
+    }
+
+    /// Writes a line to its standard input; what it tells after `word`.
+    pub async fn asked(&mut self, word: &str) -> String {
+        self.stdin.write_all(format!("{word}\n").as_bytes()).await.expect("it reads");
+        self.told(word).await
     }
 
     /// Ends it by SIGKILL: no destructor runs, no farewell is sent.

@@ -84,6 +84,12 @@
 //! "Loses the connection" is [`Ended::Violation`](crate::Ended::Violation) at the side that notices, and
 //! [`Ended::ByPeer`](crate::Ended::ByPeer) with code 1 and the rule in words at the other.
 //!
+//! # What a held proxy costs
+//!
+//! Measured with 1,000,000 proxies on one connection, `exports_max` raised on both sides, no call made on any:
+//! 180 bytes for each where they are held, 155 where their objects live. The objects' own actors take about
+//! 1.8 KiB each. Dropping all of them empties the tables of both sides.
+//!
 //! # What is not bounded yet
 //!
 //! The bounds above are for one connection. There is no budget for a node as a whole, and no bound on an
