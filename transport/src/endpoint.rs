@@ -7,7 +7,7 @@ use std::net::{Ipv4Addr, Ipv6Addr, SocketAddr, UdpSocket};
 use std::sync::Arc;
 use std::time::Instant;
 
-use quinn::VarInt;
+use quinn::{Runtime as _, VarInt};
 
 use crate::admission::{Admission, Verdict};
 use crate::target::canonical;
@@ -98,13 +98,34 @@ impl Endpoint {
         }
         let failed = |source| BindError::Socket { address, source };
         let local = socket.local_addr().map_err(failed)?;
+        let socket = quinn::TokioRuntime.wrap_udp_socket(socket).map_err(failed)?;
+        Self::start_on(socket, local, identity, tls, config, accepting, None)
+    }
+
+    /// The same, on any kind of socket, which is bound to `local`. With a seed, what QUIC itself draws (but for keys and ids) repeats.
+    pub(crate) fn start_on(
+        socket: Arc<dyn quinn::AsyncUdpSocket>,
+        local: SocketAddr,
+        identity: &Identity,
+        tls: Tls,
+        config: &Config,
+        accepting: bool,
+        seed: Option<[u8; 32]>,
+    ) -> Result<Self, BindError> {
+        if tokio::runtime::Handle::try_current().is_err() {
+            return Err(BindError::NoRuntime);
+        }
+        let failed = |source| BindError::Socket { address: local, source };
+        let mut endpoint = quic::endpoint(config, identity, local);
+        endpoint.rng_seed(seed);
         let links = quic::links(config);
         // The TLS part is replaced for each handshake; this one is for the packets before it.
         let server = accepting.then(|| quic::server(config, tls.server().0, links.clone()));
-        let quinn = quinn::Endpoint::new(
-            quic::endpoint(config, identity, local),
+        let quinn = quinn::Endpoint::new_with_abstract_socket(
+            endpoint,
             server.clone(),
             socket,
+            // Its clock is tokio's, which tests may stop.
             Arc::new(quinn::TokioRuntime),
         )
         .map_err(failed)?;

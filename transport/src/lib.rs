@@ -28,6 +28,8 @@
 //! * **The user places links on threads**: a link's task lives on the runtime that polls [`Endpoint::connect`] or
 //!   [`Incoming::accept`].
 //!
+//! With the feature `testing` there is a network in memory for tests: `sim`.
+//!
 //! # Not goals
 //!
 //! It knows nothing of actors, objects or calls, keeps no pool of links, does not reconnect, and sends nothing of its
@@ -86,6 +88,8 @@ mod link_error;
 pub mod msgpack;
 mod node_id;
 mod quic;
+#[cfg(feature = "testing")]
+pub mod sim;
 mod stream;
 mod target;
 mod tls;
