@@ -63,6 +63,9 @@ pub use node::{ConnectError, Connecting, Node, NodeBuilder, NodeError, NodeStats
 pub use object::Caller;
 pub use proxy::Proxy;
 pub use services::{Factory, FactoryAs, Serve};
+/// A network in memory that a node can be put on.
+#[cfg(feature = "testing")]
+pub use transport::sim;
 
 /// What generated code needs; not for anybody else, and without any promise.
 #[doc(hidden)]

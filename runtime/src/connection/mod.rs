@@ -12,8 +12,9 @@ pub(crate) use shared::Shared;
 use std::fmt;
 use std::net::SocketAddr;
 use std::sync::Arc;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
+use tokio::time::Instant;
 use transport::NodeId;
 
 use crate::error::{AppError, CallError};

@@ -9,6 +9,7 @@ use tokio::sync::{Notify, oneshot, watch};
 use transport::{Endpoint, Identity, Trust};
 
 use super::life::{Life, Thread};
+use super::place::Place;
 use super::trust::Credentials;
 use super::{ConnectError, Node, NodeError, NodeInner, Worker};
 use crate::config::Config;
@@ -38,6 +39,7 @@ pub struct NodeBuilder {
     trust: Option<Trust>,
     services: Services,
     here: bool,
+    place: Place,
 }
 
 impl NodeBuilder {
@@ -103,6 +105,30 @@ impl NodeBuilder {
         self
     }
 
+    /// Puts the node on a simulated network instead of the machine's. It is bound to literal addresses there, whose trust is the usual
+    /// one: nothing needs to be chosen on loopback. With [`on_this_thread`](Self::on_this_thread) it runs in virtual time too, where
+    /// tokio's clock is paused.
+    ///
+    /// ```
+    /// use duologue_runtime::Node;
+    /// use duologue_runtime::sim::{Conditions, Network};
+    ///
+    /// # #[tokio::main(flavor = "current_thread")]
+    /// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// let network = Network::new(7);
+    /// network.set(Conditions::default().loss(0.1));
+    /// let server = Node::builder().network(&network).bind("127.0.0.1:1").await?;
+    /// let client = Node::builder().network(&network).start().await?;
+    /// client.connect("127.0.0.1:1").await?.ping().await?;
+    /// # Ok(())
+    /// # }
+    /// ```
+    #[cfg(feature = "testing")]
+    pub fn network(mut self, network: &transport::sim::Network) -> Self {
+        self.place = Place::on(network);
+        self
+    }
+
     /// Starts a node that only dials.
     pub async fn start(self) -> Result<Node, NodeError> {
         self.launch(None).await
@@ -117,7 +143,7 @@ impl NodeBuilder {
     }
 
     async fn launch(self, address: Option<String>) -> Result<Node, NodeError> {
-        let NodeBuilder { config, identity, trust, services, here } = self;
+        let NodeBuilder { config, identity, trust, services, here, place } = self;
         let (workers, thread) = if here {
             (vec![worker_here()?], None)
         } else {
@@ -127,12 +153,13 @@ impl NodeBuilder {
         let credentials = Credentials::new(identity, trust);
         let endpoint = match address {
             None => None,
-            Some(address) => Some(bind(&address, &credentials, &config, &workers[0]).await?),
+            Some(address) => Some(bind(&address, &credentials, &config, &place, &workers[0]).await?),
         };
         let node = Arc::new(NodeInner {
             config,
             boot: rand::random(),
             credentials,
+            place,
             workers,
             endpoint,
             dialers: Mutex::new(HashMap::new()),
@@ -157,6 +184,7 @@ async fn bind(
     address: &str,
     credentials: &Credentials,
     config: &Config,
+    place: &Place,
     worker: &Worker,
 ) -> Result<Endpoint, NodeError> {
     let wrong = |reason: String| NodeError::Address { address: address.to_owned(), reason };
@@ -172,8 +200,8 @@ async fn bind(
     } else {
         return Err(NodeError::TrustNotChosen(at));
     };
-    let config = config.transport.clone();
-    let bound = worker.call(move || async move { Endpoint::bind(at, &identity, &trust, &config) }).await;
+    let (config, place) = (config.transport.clone(), place.clone());
+    let bound = worker.call(move || async move { place.bind(at, &identity, &trust, &config) }).await;
     let endpoint = bound.ok_or_else(|| NodeError::Thread("it has ended".into()))??;
     tracing::info!(address = %endpoint.local_addr(), id = %endpoint.node_id(), "listening");
     Ok(endpoint)
@@ -181,7 +209,8 @@ async fn bind(
 
 /// This thread as the node's only one.
 fn worker_here() -> Result<Worker, NodeError> {
-    if let Some(worker) = Worker::current() {
+    // One of a runtime that this thread ran before has ended.
+    if let Some(worker) = Worker::current().filter(Worker::runs) {
         return Ok(worker);
     }
     // Where no `LocalSet` is entered, tokio's `spawn_local` panics; there is no way to ask beforehand.

@@ -93,7 +93,7 @@ async fn dial(
         Whereto::Elsewhere => node.dialer(number, false, &target)?,
         // Nothing is settled by a name that does not resolve; should it do so now, nobody is trusted there.
         Whereto::Unknown => {
-            Endpoint::dialer(&Identity::generate()?, &Trust::pinned([]), &node.config.transport)?
+            node.place.dialer(&Identity::generate()?, &Trust::pinned([]), &node.config.transport)?
         }
     };
     let link = endpoint.connect(&target).await?;
@@ -124,7 +124,7 @@ impl NodeInner {
         }
         let (identity, trust) =
             if local { self.credentials.local()? } else { self.credentials.elsewhere(target)? };
-        let endpoint = Endpoint::dialer(&identity, &trust, &self.config.transport)?;
+        let endpoint = self.place.dialer(&identity, &trust, &self.config.transport)?;
         dialers.insert((worker, local), endpoint.clone());
         Ok(endpoint)
     }

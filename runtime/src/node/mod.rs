@@ -4,6 +4,7 @@ mod builder;
 mod dial;
 mod error;
 mod life;
+mod place;
 mod trust;
 mod worker;
 
@@ -30,6 +31,7 @@ use crate::connection::{self, Connection, ConnectionStats, Message, Shared};
 use crate::object::Dispatch;
 use crate::proxy::{Handle, Proxy};
 use crate::services::Services;
+use place::Place;
 use trust::Credentials;
 
 /// A running peer: it serves, it dials, or both.
@@ -59,6 +61,7 @@ pub(crate) struct NodeInner {
     pub(crate) config: Config,
     pub(crate) boot: u64,
     credentials: Credentials,
+    place: Place,
     workers: Vec<Worker>,
     endpoint: Option<Endpoint>,
     dialers: Mutex<HashMap<(usize, bool), Endpoint>>,
@@ -127,6 +130,12 @@ impl Node {
     /// Where the node listens, if it does.
     pub fn try_local_addr(&self) -> Option<SocketAddr> {
         self.inner.endpoint.as_ref().map(Endpoint::local_addr)
+    }
+
+    /// Its address on the simulated network it was put on: where it listens, or an address of its own. `None` on the real network.
+    #[cfg(feature = "testing")]
+    pub fn machine(&self) -> Option<std::net::IpAddr> {
+        self.inner.place.machine()
     }
 
     /// A proxy on a value that `make` makes on one of the node's threads.

@@ -81,9 +81,14 @@ impl Worker {
     /// The worker of this thread, or any of this process.
     pub(crate) fn current_or_any() -> Option<Worker> {
         Worker::current().or_else(|| {
-            let alive = |w: &Weak<Inner>| w.upgrade().filter(|w| !w.jobs.is_closed()).map(Worker);
+            let alive = |w: &Weak<Inner>| w.upgrade().map(Worker).filter(Worker::runs);
             ALL.lock().iter().find_map(alive)
         })
+    }
+
+    /// Whether it still takes jobs.
+    pub(crate) fn runs(&self) -> bool {
+        !self.0.jobs.is_closed()
     }
 
     /// Runs a job on the thread, after those before it.
