@@ -82,6 +82,7 @@
 //! [`service`] is the attribute; [`Node`] serves and connects; [`Connection`] gives the peer's services; [`Call`] and
 //! [`CallError`] are what a call is and how it fails; [`Callback`] is a closure that travels; [`Caller`] tells a
 //! method who calls; [`blocking`] takes work off the thread; [`mod@bytes`] and [`Blob`] are for bytes in structs.
+//! With the feature `testing`, the module `testing` gives tests two connected nodes in memory and virtual time.
 //! The [`manual`] explains the whole: architecture, the journey of a call, the wire, limits, security, how-to pages.
 
 mod blob;
@@ -93,6 +94,8 @@ pub mod link;
 pub mod manual;
 pub mod prelude;
 mod proxy_ext;
+#[cfg(feature = "testing")]
+pub mod testing;
 mod void;
 
 pub use ::bytes::Bytes;

@@ -1,0 +1,83 @@
+//! Virtual time: how long things take is exact, and waiting costs nothing.
+
+use std::time::Duration;
+
+use duologue::prelude::*;
+use duologue::testing::{self, Conditions};
+use duologue::{Ended, Ran};
+use tokio::time::Instant;
+
+use crate::{Clerk, DeskProxy};
+
+fn fifty_ms() -> Conditions {
+    Conditions::default().delay(Duration::from_millis(50))
+}
+
+#[test]
+fn a_call_over_fifty_milliseconds_takes_exactly_a_round_trip() {
+    testing::run(1, async |world| {
+        let pair = world.pair().conditions(fifty_ms()).serve(Clerk::default).await.unwrap();
+        let desk: DeskProxy = pair.root().await.unwrap();
+        for number in 0..10 {
+            let start = Instant::now();
+            assert_eq!(desk.echo(number).await, Ok(number));
+            assert_eq!(start.elapsed(), Duration::from_millis(100));
+        }
+        let start = Instant::now();
+        desk.upto(3, |_: u64| ()).await.unwrap();
+        assert_eq!(start.elapsed(), Duration::from_millis(400), "the call, and three calls back");
+        assert_eq!(pair.near.connection.ping().await, Ok(Duration::from_millis(100)));
+    });
+}
+
+#[test]
+fn a_deadline_of_thirty_seconds_passes_in_no_time() {
+    let wall = std::time::Instant::now();
+    testing::run(1, async |world| {
+        let pair = world.pair().conditions(fifty_ms()).serve(Clerk::default).await.unwrap();
+        let desk: DeskProxy = pair.root().await.unwrap();
+        let start = Instant::now();
+        let error = desk.never().await.unwrap_err();
+        assert!(matches!(error, CallError::Deadline { ran: Ran::Unknown, .. }), "{error:?}");
+        // Deadlines are kept in steps of a millisecond.
+        let took = start.elapsed().as_millis();
+        assert!((30_000..=30_001).contains(&took), "{took} ms");
+    });
+    assert!(wall.elapsed() < Duration::from_secs(10), "it took {:?} of real time", wall.elapsed());
+}
+
+#[test]
+fn a_partition_ends_the_connection_and_its_calls_on_both_sides() {
+    testing::run(1, async |world| {
+        let pair = world.pair().conditions(fifty_ms()).serve(Clerk::default).await.unwrap();
+        let desk: DeskProxy = pair.root().await.unwrap();
+        let start = Instant::now();
+        let mut call = desk.never().timeout(Duration::from_secs(300));
+        duologue_tests::nodes::settles(&pair.far.node, |stats| stats.total.calls_running == 0).await;
+        assert!(duologue_tests::nodes::begin(&mut call).await.is_pending());
+        duologue_tests::nodes::settles(&pair.far.node, |stats| stats.total.calls_running == 1).await;
+        pair.partition();
+        let error = call.await.unwrap_err();
+        assert!(matches!(error, CallError::Disconnected { ran: Ran::Unknown, .. }), "{error:?}");
+        assert_eq!(pair.near.connection.closed().await, Ended::TimedOut);
+        assert_eq!(pair.far.connection.closed().await, Ended::TimedOut);
+        let took = start.elapsed().as_secs();
+        assert!((29..=41).contains(&took), "{took}");
+    });
+}
+
+#[test]
+fn a_partition_that_is_healed_only_delays_a_call() {
+    testing::run(1, async |world| {
+        let pair = world.pair().serve(Clerk::default).await.unwrap();
+        let desk: DeskProxy = pair.root().await.unwrap();
+        pair.partition();
+        let start = Instant::now();
+        let (answer, ()) = tokio::join!(desk.echo(7), async {
+            tokio::time::sleep(Duration::from_secs(5)).await;
+            pair.heal();
+        });
+        assert_eq!(answer, Ok(7));
+        assert!(start.elapsed() >= Duration::from_secs(5));
+    });
+}
