@@ -6,7 +6,6 @@
 
 use std::any::Any;
 use std::cell::{Cell, RefCell, RefMut};
-use std::collections::HashMap;
 use std::future::Future;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::pin::Pin;
@@ -14,12 +13,12 @@ use std::rc::Rc;
 use std::sync::Arc;
 use std::task::{Context, Poll, Waker};
 
-use foldhash::fast::RandomState;
 use slab::Slab;
 use tokio::time::{Sleep, sleep_until};
 
 use super::context::{CallContext, Stop, enter, poll_in};
 use super::local::Fate;
+use super::starts::Starts;
 use super::{Incoming, Shape};
 use crate::connection::Connection;
 use crate::error::{Fault, Ran};
@@ -33,8 +32,8 @@ struct Inner<S> {
     /// `None` once the object is gone.
     value: RefCell<Option<S>>,
     turn: RefCell<Turn>,
-    /// Who waits for a ticket to be called.
-    waiting: RefCell<HashMap<Ticket, Option<Waker>, RandomState>>,
+    /// Who waits for its turn, and in which order those start who have it.
+    starts: RefCell<Starts>,
     /// The calls that became tasks, to be stopped when the object ends.
     tasks: RefCell<Slab<Arc<CallContext>>>,
     /// Who holds the turn alone, for messages.
@@ -64,7 +63,7 @@ impl<S: 'static> Hosted<S> {
         Hosted(Rc::new(Inner {
             value: RefCell::new(Some(value)),
             turn: RefCell::new(Turn::new()),
-            waiting: RefCell::default(),
+            starts: RefCell::default(),
             tasks: RefCell::default(),
             writer: RefCell::default(),
             exclusive,
@@ -158,7 +157,7 @@ impl<S: 'static> Hosted<S> {
         call.context.set_token(token);
         let arrival = self.0.turn.borrow_mut().arrive(access, Some(token), call.context.path());
         match arrival {
-            Arrival::Enter(ticket) => Ok((call, Some(ticket), true)),
+            Arrival::Enter(ticket) => Ok((call, Some(ticket), !self.0.starts.borrow().somebody_is_called())),
             Arrival::Wait(ticket) => Ok((call, Some(ticket), false)),
             Arrival::Refused(token) => {
                 let text =
@@ -221,7 +220,13 @@ impl<S: 'static> Hosted<S> {
     ) {
         let task = self.0.tasks.borrow_mut().insert(call.context.clone());
         if !entered && let Some(ticket) = ticket {
-            self.0.waiting.borrow_mut().insert(ticket, None);
+            let mut starts = self.0.starts.borrow_mut();
+            starts.wait(ticket);
+            if self.0.turn.borrow().holds(ticket) {
+                // Others who were given the turn before have not started yet.
+                let first = starts.call(ticket);
+                debug_assert!(first.is_none(), "it goes behind them");
+            }
         }
         let timer = Box::pin(sleep_until(call.context.deadline()));
         let cancels = call.cancels();
@@ -246,10 +251,15 @@ impl<S: 'static> Hosted<S> {
         if started.is_empty() {
             return;
         }
-        let mut waiting = self.0.waiting.borrow_mut();
-        let wakers: Vec<Waker> = started.iter().filter_map(|t| waiting.remove(t)?).collect();
-        drop(waiting);
-        wakers.into_iter().for_each(Waker::wake);
+        let mut starts = self.0.starts.borrow_mut();
+        let mut first = None;
+        for ticket in started {
+            first = starts.call(ticket).or(first);
+        }
+        drop(starts);
+        if let Some(first) = first {
+            first.wake();
+        }
     }
 
     fn settle<R: Shape>(
@@ -331,10 +341,16 @@ impl<S: 'static, R: Shape> Future for Task<S, R> {
             }
         }
         if !this.entered {
-            let mut waiting = this.me.0.waiting.borrow_mut();
-            if let Some(waker) = this.ticket.and_then(|t| waiting.get_mut(&t)) {
-                *waker = Some(cx.waker().clone());
-                return Poll::Pending;
+            if let Some(ticket) = this.ticket {
+                let mut starts = this.me.0.starts.borrow_mut();
+                if !starts.may_start(ticket, cx.waker()) {
+                    return Poll::Pending;
+                }
+                let next = starts.leave(ticket);
+                drop(starts);
+                if let Some(next) = next {
+                    next.wake();
+                }
             }
             this.entered = true;
             call.replier.began = true;
@@ -387,7 +403,10 @@ impl<S: 'static, R: Shape> Task<S, R> {
             tracing::error!("the drop of a stopped handler panicked");
         }
         if let Some(ticket) = self.ticket {
-            self.me.0.waiting.borrow_mut().remove(&ticket);
+            let next = self.me.0.starts.borrow_mut().leave(ticket);
+            if let Some(next) = next {
+                next.wake();
+            }
         }
         self.me.0.tasks.borrow_mut().try_remove(self.task);
         self.me.leave(self.ticket);

@@ -8,6 +8,7 @@ mod hosted;
 mod incoming;
 mod local;
 mod shape;
+mod starts;
 
 pub use context::Caller;
 pub(crate) use context::{CallContext, Nested, Stop, current, nested};

@@ -148,6 +148,12 @@ impl Turn {
         }
     }
 
+    /// Whether the call is inside.
+    pub(crate) fn holds(&self, ticket: Ticket) -> bool {
+        let slot = self.slots.get(ticket.slot()).filter(|slot| slot.serial == ticket.serial());
+        slot.is_some_and(|slot| matches!(slot.state, State::Holding))
+    }
+
     /// The calls inside, in the order in which they started.
     #[cfg(test)]
     pub(crate) fn holders(&self) -> impl Iterator<Item = Ticket> {
