@@ -115,3 +115,17 @@
 //! and its write before it reads on. Measured with 64, 256 and 4,096 calls in flight between two processes on two cores: from
 //! 284, 490 and 1,050 thousand calls/s to 665, 1,000 and 1,330. What yields is the runtime's own `yield_now`, which
 //! also looks at the socket: a task that only wakes itself goes on before QUIC has sent anything, and gained nothing.
+//!
+//! # A simulated network below QUIC, not instead of it
+//!
+//! Tests of bad networks run the real QUIC and TLS over sockets in memory, because most of what may go wrong on
+//! a bad network goes wrong there. The dice of each direction are rolled a fixed number of times for each
+//! datagram, whatever the conditions: so the n-th datagram of a direction has the same luck in every run with
+//! that seed. Everything that waits, waits by tokio's clock, the QUIC library's timers included; pausing it
+//! gives virtual time without a second way to keep time in the product.
+//!
+//! # Who starts when the turn is free
+//!
+//! Calls that waited for their turn are tasks, and a task runs when its thread comes to it. A call that arrives just
+//! then could run at once, before those that were called earlier. It goes behind them: the order in which calls
+//! start is that in which they arrived, not that in which the scheduler comes to them.

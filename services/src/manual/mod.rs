@@ -8,6 +8,10 @@
 //! * [`how_to::cancellation`]: dropping a call, deadlines, work that blocks.
 //! * [`how_to::errors`]: what may go wrong, whether the code ran, `?`.
 //! * [`how_to::evolution`]: peers of different age.
+#![cfg_attr(
+    feature = "testing",
+    doc = "* [`how_to::testing`]: two nodes in memory, bad links on purpose, virtual time."
+)]
 //! * [`limits`]: every limit, its default, and what happens at it.
 //! * [`security`]: identity, trust, and what a proxy gives to whom it is handed.
 //!

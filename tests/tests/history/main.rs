@@ -20,7 +20,7 @@ fn seeds_hold(loss: f64) {
     let (delay, jitter) = (Duration::from_millis(30), Duration::from_millis(10));
     let rough = Conditions::default().delay(delay).jitter(jitter).duplication(0.01).loss(loss);
     testing::run_each(0..seeds, async |world| {
-        let history = workload::play(&world, rough.clone()).await;
+        let history = workload::play(&world, rough).await;
         if let Err(broken) = checker::check(&history) {
             panic!("{broken}\nafter {} events", history.len());
         }

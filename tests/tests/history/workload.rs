@@ -77,7 +77,7 @@ async fn close(pair: &Pair, log: &Log, seed: u64) {
     }
     sleep(Duration::from_millis(seed % 120)).await;
     log.write(Event::Closing);
-    let closer = if seed % 2 == 0 { &pair.near } else { &pair.far };
+    let closer = if seed.is_multiple_of(2) { &pair.near } else { &pair.far };
     closer.connection.close().await;
     while let Some(done) = calls.join_next().await {
         done.unwrap();

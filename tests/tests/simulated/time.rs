@@ -5,6 +5,8 @@ use std::time::Duration;
 use duologue::prelude::*;
 use duologue::testing::{self, Conditions};
 use duologue::{Ended, Ran};
+use duologue_tests::nodes::{begin, settles};
+use tokio::task::LocalSet;
 use tokio::time::Instant;
 
 use crate::{Clerk, DeskProxy};
@@ -53,9 +55,8 @@ fn a_partition_ends_the_connection_and_its_calls_on_both_sides() {
         let desk: DeskProxy = pair.root().await.unwrap();
         let start = Instant::now();
         let mut call = desk.never().timeout(Duration::from_secs(300));
-        duologue_tests::nodes::settles(&pair.far.node, |stats| stats.total.calls_running == 0).await;
-        assert!(duologue_tests::nodes::begin(&mut call).await.is_pending());
-        duologue_tests::nodes::settles(&pair.far.node, |stats| stats.total.calls_running == 1).await;
+        assert!(begin(&mut call).await.is_pending());
+        settles(&pair.far.node, |stats| stats.total.calls_running == 1).await;
         pair.partition();
         let error = call.await.unwrap_err();
         assert!(matches!(error, CallError::Disconnected { ran: Ran::Unknown, .. }), "{error:?}");
@@ -80,4 +81,43 @@ fn a_partition_that_is_healed_only_delays_a_call() {
         assert_eq!(answer, Ok(7));
         assert!(start.elapsed() >= Duration::from_secs(5));
     });
+}
+
+#[test]
+fn virtual_time_stands_still_while_work_blocks() {
+    testing::run(1, async |_| {
+        let start = Instant::now();
+        let work = duologue::blocking(|| std::thread::sleep(Duration::from_millis(50)));
+        // A timer would pass at once otherwise.
+        tokio::time::timeout(Duration::from_millis(10), work).await.unwrap();
+        assert_eq!(start.elapsed(), Duration::ZERO);
+    });
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_tokio_test_with_a_local_set_has_virtual_time_as_well() {
+    let test = async {
+        let pair =
+            testing::pair().on_this_thread().conditions(fifty_ms()).serve(Clerk::default).await.unwrap();
+        let desk: DeskProxy = pair.root().await.unwrap();
+        let start = Instant::now();
+        assert_eq!(desk.echo(7).await, Ok(7));
+        assert_eq!(start.elapsed(), Duration::from_millis(100));
+    };
+    LocalSet::new().run_until(test).await;
+}
+
+#[test]
+fn runs_on_one_thread_do_not_disturb_each_other() {
+    let mut kept = Vec::new();
+    for seed in 0..3 {
+        testing::run(seed, async |world| {
+            let pair = world.pair().conditions(fifty_ms()).serve(Clerk::default).await.unwrap();
+            let desk: DeskProxy = pair.root().await.unwrap();
+            assert_eq!(desk.count().await, Ok(0));
+            // Outlives the run, and its threads' work with it.
+            kept.push((pair, desk));
+        });
+    }
+    assert_eq!(kept.len(), 3);
 }

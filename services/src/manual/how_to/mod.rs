@@ -5,4 +5,6 @@ pub mod cancellation;
 pub mod errors;
 pub mod evolution;
 pub mod objects;
+#[cfg(feature = "testing")]
+pub mod testing;
 pub mod two_sided;
