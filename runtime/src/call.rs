@@ -1,5 +1,11 @@
 //! A call as a value: a future that is sent at its first poll and cancelled when it is dropped.
 
+mod notify;
+mod pending;
+
+pub use notify::Notify;
+pub use pending::Pending;
+
 use std::any::Any;
 use std::fmt;
 use std::future::Future;
@@ -19,6 +25,7 @@ use crate::node::Worker;
 use crate::object::{self, CallContext, Delivery, Interface, LocalObject, Nested, Replier, Shape, Stop};
 use crate::proxy::{Handle, Import, Target};
 use crate::tables::CallKey;
+use crate::trace::TraceContext;
 use crate::values::{self, ArgsOut};
 use crate::wire::{DEPTH_MAX, FaultCode, Path};
 
@@ -36,7 +43,25 @@ pub(crate) struct Request {
     pub(crate) depth: u8,
     /// Since the beginning of the connection.
     pub(crate) deadline_ms: u64,
-    pub(crate) notice: bool,
+    pub(crate) trace: Option<Box<TraceContext>>,
+    pub(crate) sort: Sort,
+}
+
+/// What its maker wants of a request.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Sort {
+    /// An answer.
+    Call,
+    /// No answer.
+    Notice,
+    /// No answer, and no wait for a permit either.
+    NoticeAtOnce,
+}
+
+impl Sort {
+    pub(crate) fn is_notice(self) -> bool {
+        matches!(self, Sort::Notice | Sort::NoticeAtOnce)
+    }
 }
 
 /// A call of a method: a future of its result.
@@ -47,9 +72,15 @@ pub(crate) struct Request {
 /// or the end of the connection: never does it wait for ever.
 #[must_use = "a call does nothing until it is awaited"]
 pub struct Call<T, E = NoError> {
-    state: State,
+    out: Outgoing,
     read: fn(Answer) -> Result<T, CallError<E>>,
+}
+
+/// A call whatever its result: what it asks for until it is sent, then who waits for its answer.
+struct Outgoing {
+    state: State,
     deadline: Wish,
+    trace: Option<Box<TraceContext>>,
 }
 
 /// Until when its maker wants to wait.
@@ -72,8 +103,8 @@ impl Wish {
 }
 
 enum State {
-    /// It could not be made: why.
-    Failed(Fault),
+    /// It could not be made, or its answer was looked for and is there.
+    Answered(Answer),
     Unsent(Handle, &'static Descriptor, u16, Payload),
     Waiting(oneshot::Receiver<Answer>, Guard),
     Done,
@@ -119,7 +150,7 @@ pub fn call_local<P: Interface, R: Shape>(
     request: P::Request,
 ) -> Call<R::Ok, R::Err> {
     let state = State::Unsent(handle.clone(), P::DESCRIPTOR, method, Payload::Typed(Box::new(request)));
-    Call { state, read: read::<R>, deadline: Wish::Default }
+    Call::new(state, read::<R>)
 }
 
 /// A call on any other object: its arguments are encoded now.
@@ -137,11 +168,11 @@ pub fn call_remote<P: Interface, R: Shape>(
         Some(Ok((body, refs))) => {
             State::Unsent(handle.clone(), P::DESCRIPTOR, method, Payload::Encoded(body, refs))
         }
-        Some(Err(e)) => State::Failed(Fault::never(FaultCode::NOT_SENT, e.to_string())),
-        None if matches!(handle.target(), Target::Dead) => State::Failed(Fault::never(FaultCode::GONE, "")),
-        None => State::Failed(Fault::never(FaultCode::NOT_SENT, "no node runs on this thread")),
+        Some(Err(e)) => State::failed(Fault::never(FaultCode::NOT_SENT, e.to_string())),
+        None if matches!(handle.target(), Target::Dead) => State::failed(Fault::never(FaultCode::GONE, "")),
+        None => State::failed(Fault::never(FaultCode::NOT_SENT, "no node runs on this thread")),
     };
-    Call { state, read: read::<R>, deadline: Wish::Default }
+    Call::new(state, read::<R>)
 }
 
 fn read<R: Shape>(answer: Answer) -> Result<R::Ok, CallError<R::Err>> {
@@ -157,40 +188,132 @@ fn read<R: Shape>(answer: Answer) -> Result<R::Ok, CallError<R::Err>> {
     R::outcome(value)
 }
 
+impl State {
+    fn failed(fault: Fault) -> State {
+        State::Answered(Answer::Fault(fault))
+    }
+}
+
 impl<T, E> Call<T, E> {
+    fn new(state: State, read: fn(Answer) -> Result<T, CallError<E>>) -> Call<T, E> {
+        Call { out: Outgoing { state, deadline: Wish::Default, trace: None }, read }
+    }
+
     /// Ends the call after `timeout`, counted from its first poll. Zero ends it at once.
     ///
     /// ```text
     /// let sum = calc.add(4, 7).timeout(Duration::from_millis(200)).await?;
     /// ```
     pub fn timeout(mut self, timeout: Duration) -> Self {
-        self.deadline = Wish::Timeout(timeout);
+        self.out.deadline = Wish::Timeout(timeout);
         self
     }
 
     /// Ends the call at `deadline`.
     pub fn deadline(mut self, deadline: Instant) -> Self {
-        self.deadline = Wish::At(deadline);
+        self.out.deadline = Wish::At(deadline);
         self
     }
 
-    fn send(&mut self) {
+    /// Makes the call part of a trace. Without it, it belongs to the trace of the call in whose handler it is made, if any.
+    pub fn traced(mut self, context: TraceContext) -> Self {
+        self.out.trace = Some(Box::new(context));
+        self
+    }
+
+    /// Sends the call now; its answer is awaited later, or handed to a closure.
+    ///
+    /// ```text
+    /// let sum = calc.add(4, 7).start();
+    /// // .. other work ..
+    /// assert_eq!(sum.await?, 11);
+    /// ```
+    pub fn start(self) -> Pending<T, E> {
+        Pending::new(self)
+    }
+
+    /// A future that sends the call and wants no answer: see [`Notify`].
+    ///
+    /// ```text
+    /// progress.tick(17).notify().await?;
+    /// ```
+    pub fn notify(self) -> Notify {
+        Notify::new(self.out)
+    }
+
+    /// Sends the call now, if that needs no wait, and wants no answer. Without a permit to spare it fails as
+    /// [`CallError::Overloaded`] and was not sent; else as [`Notify`] does.
+    pub fn try_notify(self) -> Result<(), CallError> {
+        Notify::at_once(self.out)
+    }
+}
+
+impl Outgoing {
+    /// Sends it, unless that was done; gives its deadline.
+    fn send(&mut self, sort: Sort) -> Option<Instant> {
+        if !matches!(self.state, State::Unsent(..)) {
+            return None;
+        }
         let State::Unsent(handle, interface, method, payload) =
             std::mem::replace(&mut self.state, State::Done)
         else {
-            return;
+            return None;
         };
         let usual = match handle.target() {
             Target::Remote(import) => import.shared().call_timeout,
             _ => TIMEOUT,
         };
         let now = Instant::now();
-        let nested = object::nested(self.deadline.from(now, usual));
-        self.state = match send(&handle, interface, method, payload, nested, now) {
+        let wish = self.deadline.from(now, usual);
+        let mut nested = if sort.is_notice() { object::aside(wish) } else { object::nested(wish) };
+        if self.trace.is_some() {
+            nested.trace = self.trace.take();
+        }
+        let deadline = nested.deadline;
+        self.state = match send(&handle, interface, method, payload, nested, now, sort) {
             Ok((answer, guard)) => State::Waiting(answer, guard),
-            Err(fault) => State::Failed(fault),
+            Err(fault) => State::failed(fault),
         };
+        Some(deadline)
     }
+
+    fn poll(&mut self, cx: &mut Context<'_>, sort: Sort) -> Poll<Answer> {
+        if matches!(self.state, State::Unsent(..)) {
+            self.send(sort);
+        }
+        if let State::Waiting(answer, guard) = &mut self.state {
+            return match Pin::new(answer).poll(cx) {
+                Poll::Pending => Poll::Pending,
+                Poll::Ready(answer) => {
+                    guard.answered = true;
+                    self.state = State::Done;
+                    Poll::Ready(answer.unwrap_or_else(|_| nobody_answered()))
+                }
+            };
+        }
+        match std::mem::replace(&mut self.state, State::Done) {
+            State::Answered(answer) => Poll::Ready(answer),
+            _ => panic!("a call was polled after it had ended"),
+        }
+    }
+
+    /// Takes the answer if it is there; whether it is.
+    fn look(&mut self) -> bool {
+        if let State::Waiting(answer, guard) = &mut self.state {
+            let answer = match answer.try_recv() {
+                Ok(answer) => answer,
+                Err(oneshot::error::TryRecvError::Empty) => return false,
+                Err(oneshot::error::TryRecvError::Closed) => nobody_answered(),
+            };
+            guard.answered = true;
+            self.state = State::Answered(answer);
+        }
+        matches!(self.state, State::Answered(_))
+    }
+}
+
+fn nobody_answered() -> Answer {
+    Answer::Fault(Fault::new(FaultCode::DISCONNECTED, Ran::Unknown, "nobody answered"))
 }
 
 fn send(
@@ -200,6 +323,7 @@ fn send(
     payload: Payload,
     nested: Nested,
     now: Instant,
+    sort: Sort,
 ) -> Result<(oneshot::Receiver<Answer>, Guard), Fault> {
     if nested.depth > DEPTH_MAX {
         return Err(Fault::never(FaultCode::CHAIN_TOO_DEEP, ""));
@@ -223,7 +347,8 @@ fn send(
                 path: nested.path,
                 depth: nested.depth,
                 deadline_ms,
-                notice: false,
+                trace: nested.trace,
+                sort,
             };
             let key = shared.start(import.slot(), import.id(), request, waiter, now)?;
             Of::Remote(import.clone(), key)
@@ -239,10 +364,10 @@ fn send(
             let Target::Local(object) = started.target() else {
                 return Err(Fault::never(FaultCode::GONE, "it was revoked"));
             };
-            Of::Local(send_local(object, interface, method, payload, nested, waiter)?)
+            Of::Local(send_local(object, interface, method, payload, nested, waiter, sort)?)
         }
         (Target::Local(object), payload) => {
-            Of::Local(send_local(object, interface, method, payload, nested, waiter)?)
+            Of::Local(send_local(object, interface, method, payload, nested, waiter, sort)?)
         }
     };
     Ok((answer, Guard::new(of)))
@@ -255,9 +380,15 @@ fn send_local(
     payload: Payload,
     nested: Nested,
     waiter: oneshot::Sender<Answer>,
+    sort: Sort,
 ) -> Result<Arc<CallContext>, Fault> {
     let context = Arc::new(CallContext::within(object::current().as_deref(), nested));
-    let replier = Replier::local(waiter);
+    let replier = if sort.is_notice() {
+        let _ = waiter.send(Answer::Sent);
+        Replier::notice()
+    } else {
+        Replier::local(waiter)
+    };
     match payload {
         Payload::Typed(request) => object.send(method, request, replier, context.clone()),
         Payload::Encoded(body, refs) => {
@@ -280,34 +411,25 @@ impl<T, E> Future for Call<T, E> {
     type Output = Result<T, CallError<E>>;
 
     fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
-        if matches!(self.state, State::Unsent(..)) {
-            self.send();
-        }
-        let answer = match &mut self.state {
-            State::Waiting(answer, guard) => match Pin::new(answer).poll(cx) {
-                Poll::Pending => return Poll::Pending,
-                Poll::Ready(answer) => {
-                    guard.answered = true;
-                    answer.unwrap_or_else(|_| {
-                        Answer::Fault(Fault::new(FaultCode::DISCONNECTED, Ran::Unknown, "nobody answered"))
-                    })
-                }
-            },
-            State::Failed(fault) => Answer::Fault(fault.clone()),
-            State::Unsent(..) | State::Done => panic!("a call was polled after it had ended"),
-        };
-        self.state = State::Done;
-        Poll::Ready((self.read)(answer))
+        let read = self.read;
+        self.out.poll(cx, Sort::Call).map(read)
     }
 }
 
 impl<T, E> fmt::Debug for Call<T, E> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Call({:?})", self.out)
+    }
+}
+
+impl fmt::Debug for Outgoing {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self.state {
-            State::Failed(_) => "Call(failed)",
-            State::Unsent(..) => "Call(unsent)",
-            State::Waiting(..) => "Call(under way)",
-            State::Done => "Call(done)",
+            State::Answered(Answer::Fault(_)) => "failed",
+            State::Answered(_) => "answered",
+            State::Unsent(..) => "unsent",
+            State::Waiting(..) => "under way",
+            State::Done => "done",
         })
     }
 }

@@ -51,10 +51,11 @@ mod object;
 mod proxy;
 mod services;
 mod tables;
+mod trace;
 mod values;
 mod wire;
 
-pub use call::Call;
+pub use call::{Call, Notify, Pending};
 pub use config::Config;
 pub use connection::{Connection, ConnectionStats, Ended, OpenError};
 pub use descriptor::{Attribute, Descriptor, Method, Param};
@@ -63,6 +64,7 @@ pub use node::{ConnectError, Connecting, Node, NodeBuilder, NodeError, NodeStats
 pub use object::Caller;
 pub use proxy::Proxy;
 pub use services::{Factory, FactoryAs, Serve};
+pub use trace::{ParseTraceError, TraceContext};
 /// A network in memory that a node can be put on.
 #[cfg(feature = "testing")]
 pub use transport::sim;

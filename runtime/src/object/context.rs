@@ -17,7 +17,8 @@ use super::Dispatch;
 use crate::connection::{Connection, Shared};
 use crate::error::{Fault, Ran};
 use crate::proxy::Proxy;
-use crate::wire::{FaultCode, Options, Path, Token};
+use crate::trace::{TraceContext, Traced};
+use crate::wire::{DEPTH_MAX, FaultCode, Options, Path, Token};
 
 /// Why a running call is to stop.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -50,6 +51,7 @@ pub(crate) struct CallContext {
     depth: u8,
     path: Path,
     deadline: Instant,
+    trace: Option<Box<Traced>>,
     /// 0: it holds no turn that others could wait for.
     token: AtomicU64,
     stop: AtomicU8,
@@ -63,6 +65,7 @@ impl CallContext {
             depth,
             path,
             deadline,
+            trace: None,
             token: AtomicU64::new(0),
             stop: AtomicU8::new(0),
             waker: Mutex::new(None),
@@ -72,13 +75,16 @@ impl CallContext {
     /// A call that came over a connection; `deadline_ms` counts from the connection's beginning.
     pub(crate) fn remote(shared: &Arc<Shared>, options: &Options, deadline_ms: u64) -> CallContext {
         let deadline = shared.instant(deadline_ms);
-        CallContext::new(Arc::downgrade(shared), options.depth, options.path.clone(), deadline)
+        let trace = options.trace.map(|trace| Traced::new(TraceContext::from_wire(trace)));
+        let context = CallContext::new(Arc::downgrade(shared), options.depth, options.path.clone(), deadline);
+        CallContext { trace, ..context }
     }
 
     /// A call within the process: on behalf of whoever called the caller.
     pub(crate) fn within(parent: Option<&CallContext>, nested: Nested) -> CallContext {
         let connection = parent.map_or_else(Weak::new, |p| p.connection.clone());
-        CallContext::new(connection, nested.depth, nested.path, nested.deadline)
+        let trace = nested.trace.map(|trace| Traced::new(*trace));
+        CallContext { trace, ..CallContext::new(connection, nested.depth, nested.path, nested.deadline) }
     }
 
     /// A hook that runs for a connection.
@@ -93,6 +99,10 @@ impl CallContext {
 
     pub(crate) fn deadline(&self) -> Instant {
         self.deadline
+    }
+
+    pub(crate) fn trace(&self) -> Option<&Traced> {
+        self.trace.as_deref()
     }
 
     pub(crate) fn set_token(&self, token: Token) {
@@ -119,6 +129,10 @@ impl CallContext {
         })
     }
 
+    fn inherited(&self) -> Option<Box<TraceContext>> {
+        self.trace.as_ref().map(|traced| Box::new(traced.context))
+    }
+
     pub(crate) fn wait(&self, waker: &Waker) {
         let mut slot = self.waker.lock();
         if !slot.as_ref().is_some_and(|w| w.will_wake(waker)) {
@@ -133,6 +147,7 @@ pub(crate) struct Nested {
     pub(crate) depth: u8,
     pub(crate) path: Path,
     pub(crate) deadline: Instant,
+    pub(crate) trace: Option<Box<TraceContext>>,
 }
 
 thread_local! {
@@ -147,15 +162,25 @@ pub(crate) fn current() -> Option<Arc<CallContext>> {
 /// Depth, path and deadline for a call that is made now, with `deadline` as its own wish.
 pub(crate) fn nested(deadline: Instant) -> Nested {
     CURRENT.with_borrow(|current| match current {
-        None => Nested { depth: 0, path: Path::new(), deadline },
+        None => Nested { depth: 0, path: Path::new(), deadline, trace: None },
         Some(context) => {
             let mut path = context.path.clone();
             let token = context.token.load(Ordering::Relaxed);
             if token != 0 {
                 path.push(Token(token));
             }
-            Nested { depth: context.depth + 1, path, deadline: deadline.min(context.deadline) }
+            let deadline = deadline.min(context.deadline);
+            Nested { depth: context.depth + 1, path, deadline, trace: context.inherited() }
         }
+    })
+}
+
+/// The same for a notice, for which nobody waits: no path, its own deadline, and a depth that never fails it.
+pub(crate) fn aside(deadline: Instant) -> Nested {
+    CURRENT.with_borrow(|current| {
+        let current = current.as_ref();
+        let depth = current.map_or(0, |context| (context.depth + 1).min(DEPTH_MAX));
+        Nested { depth, path: Path::new(), deadline, trace: current.and_then(|context| context.inherited()) }
     })
 }
 
@@ -168,6 +193,7 @@ pub(crate) fn enter<R>(context: &Arc<CallContext>, f: impl FnOnce() -> R) -> R {
         }
     }
     let _restore = Restore(CURRENT.replace(Some(context.clone())));
+    let _span = context.trace().map(Traced::enter);
     f()
 }
 
@@ -216,6 +242,11 @@ impl Caller {
     /// When the call will be stopped; `None` outside of a method.
     pub fn deadline(&self) -> Option<Instant> {
         self.0.as_ref().map(|c| c.deadline)
+    }
+
+    /// The trace that the call belongs to, if it is part of one: the calls made in its handler are part of it too.
+    pub fn trace(&self) -> Option<TraceContext> {
+        self.0.as_ref()?.trace().map(|traced| traced.context)
     }
 
     /// True if the caller has cancelled the call or its time is over: for a method that does not await.

@@ -149,6 +149,9 @@ impl<S: 'static> Hosted<S> {
             call.fault(why.fault(Ran::Never));
             return Err(());
         }
+        if let Some(traced) = call.context.trace() {
+            traced.begin(|| call.name());
+        }
         if !self.0.exclusive {
             // Nobody ever runs alone here: there is no turn to wait for.
             return Ok((call, None, true));

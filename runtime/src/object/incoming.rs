@@ -9,7 +9,7 @@ use super::{CallContext, Shape};
 use crate::answer::{Answer, Refs};
 use crate::connection::Shared;
 use crate::descriptor::Descriptor;
-use crate::error::{Fault, Ran};
+use crate::error::{CallError, Fault, NoError, Ran};
 use crate::values;
 use crate::wire::{CallId, FaultCode, ObjectId};
 
@@ -55,13 +55,28 @@ impl Incoming {
     /// Gives what the method returned.
     pub(crate) fn reply<R: Shape>(self, returned: R::Returned) {
         match R::split(returned) {
-            Ok(value) => self.replier.value::<R>(value),
-            Err(fault) => self.replier.fault(fault),
+            Ok(value) => {
+                if self.replier.is_notice() {
+                    self.say_that_it_failed(R::complaint(&value));
+                }
+                self.replier.value::<R>(value);
+            }
+            Err(fault) => self.fault(fault),
         }
     }
 
     pub(crate) fn fault(self, fault: Fault) {
+        if self.replier.is_notice() {
+            self.say_that_it_failed(Some(CallError::<NoError>::from_fault(fault.clone()).to_string()));
+        }
         self.replier.fault(fault);
+    }
+
+    /// Nobody else hears of the failure of a notice.
+    fn say_that_it_failed(&self, error: Option<String>) {
+        if let Some(error) = error {
+            tracing::warn!(method = %self.name(), error, "a notice failed");
+        }
     }
 }
 
@@ -75,8 +90,17 @@ pub(crate) struct Replier {
 
 #[derive(Debug)]
 enum ReplyTo {
-    Remote { shared: Arc<Shared>, lane: usize, call: Option<CallId>, object: ObjectId, cost: u32 },
+    Remote {
+        shared: Arc<Shared>,
+        lane: usize,
+        call: Option<CallId>,
+        object: ObjectId,
+        cost: u32,
+    },
     Local(oneshot::Sender<Answer>),
+    /// A notice within the process.
+    Notice,
+    /// It was answered, or is a hook.
     Nobody,
 }
 
@@ -93,6 +117,15 @@ impl Replier {
 
     pub(crate) fn local(waiter: oneshot::Sender<Answer>) -> Replier {
         Replier { to: ReplyTo::Local(waiter), began: false }
+    }
+
+    pub(crate) fn notice() -> Replier {
+        Replier { to: ReplyTo::Notice, began: false }
+    }
+
+    /// Whether nobody waits for the outcome.
+    pub(crate) fn is_notice(&self) -> bool {
+        matches!(self.to, ReplyTo::Notice | ReplyTo::Remote { call: None, .. })
     }
 
     pub(crate) fn nobody() -> Replier {
@@ -126,7 +159,7 @@ impl Replier {
             ReplyTo::Local(waiter) => {
                 let _ = waiter.send(Answer::Local(Box::new(value)));
             }
-            ReplyTo::Nobody => {}
+            ReplyTo::Notice | ReplyTo::Nobody => {}
         }
     }
 
@@ -150,14 +183,14 @@ impl Replier {
             ReplyTo::Local(waiter) => {
                 let _ = waiter.send(Answer::Fault(fault));
             }
-            ReplyTo::Nobody => {}
+            ReplyTo::Notice | ReplyTo::Nobody => {}
         }
     }
 }
 
 impl Drop for Replier {
     fn drop(&mut self) {
-        if matches!(self.to, ReplyTo::Nobody) {
+        if matches!(self.to, ReplyTo::Notice | ReplyTo::Nobody) {
             return;
         }
         let ran = if self.began { Ran::Yes } else { Ran::Never };

@@ -11,12 +11,13 @@ use actix::{Actor, Addr, Context, Handler, Message};
 use parking_lot::Mutex;
 use smallvec::{SmallVec, smallvec};
 use tokio::sync::watch;
+use tokio::time::Instant;
 
 use super::hosted::panic_text;
-use super::{CallContext, Delivery, Dispatch, Hosted, Incoming, Interface, Replier};
+use super::{CallContext, Delivery, Dispatch, Hosted, Incoming, Interface, Replier, Stop};
 use crate::connection::{Connection, Shared};
 use crate::descriptor::Descriptor;
-use crate::error::Fault;
+use crate::error::{Fault, Ran};
 use crate::node::Worker;
 use crate::proxy::{Handle, Proxy};
 use crate::values::ArgsIn;
@@ -223,11 +224,15 @@ impl<P: Dispatch<S>, S: 'static> Handler<Invoke<P::Request>> for Host<P, S> {
     type Result = ();
 
     fn handle(&mut self, Invoke(batch): Invoke<P::Request>, _: &mut Context<Self>) {
+        let now = Instant::now();
         for (request, call) in batch {
-            // What may panic here is the drop of arguments that nobody wanted: theirs alone.
-            if catch_unwind(AssertUnwindSafe(|| P::run(&self.hosted, request, call))).is_err() {
-                tracing::error!(service = P::DESCRIPTOR.name, "the drop of a call's arguments panicked");
+            if call.context.deadline() <= now {
+                quietly::<P>(|| drop(request));
+                call.fault(Stop::Deadline.fault(Ran::Never));
+                continue;
             }
+            // What may panic here is the drop of arguments that nobody wanted: theirs alone.
+            quietly::<P>(|| P::run(&self.hosted, request, call));
         }
     }
 }
@@ -257,6 +262,12 @@ impl<P: Dispatch<S>, S: 'static> Handler<End> for Host<P, S> {
     }
 }
 
+fn quietly<P: Interface>(f: impl FnOnce()) {
+    if catch_unwind(AssertUnwindSafe(f)).is_err() {
+        tracing::error!(service = P::DESCRIPTOR.name, "the drop of a call's arguments panicked");
+    }
+}
+
 /// The typed mailbox behind [`LocalObject`].
 struct Mail<P: Dispatch<S>, S: 'static> {
     addr: Addr<Host<P, S>>,
@@ -264,7 +275,8 @@ struct Mail<P: Dispatch<S>, S: 'static> {
 
 impl<P: Dispatch<S>, S: 'static> Mailbox for Mail<P, S> {
     fn deliver(&self, batch: SmallVec<[Delivery; 1]>) {
-        let calls: SmallVec<_> = batch.into_iter().filter_map(decode::<P>).collect();
+        let now = Instant::now();
+        let calls: SmallVec<_> = batch.into_iter().filter_map(|call| decode::<P>(call, now)).collect();
         if !calls.is_empty() {
             self.addr.do_send(Invoke(calls));
         }
@@ -288,9 +300,14 @@ impl<P: Dispatch<S>, S: 'static> Mailbox for Mail<P, S> {
     }
 }
 
-/// Reads the arguments of a call; one that cannot be read is answered here.
-fn decode<P: Interface>(delivery: Delivery) -> Option<(P::Request, Incoming)> {
+/// Reads the arguments of a call; one that cannot be read, or whose caller waits no more, is answered here.
+fn decode<P: Interface>(delivery: Delivery, now: Instant) -> Option<(P::Request, Incoming)> {
     let Delivery { method, body, refs, replier, context } = delivery;
+    let late = (context.deadline() <= now).then_some(Stop::Deadline);
+    if let Some(why) = context.stopped().or(late) {
+        Incoming::new(replier, context, P::DESCRIPTOR, method).fault(why.fault(Ran::Never));
+        return None;
+    }
     // Decoding runs code of the user's types: its panic is that call's own.
     let decoded = catch_unwind(AssertUnwindSafe(|| P::decode(method, ArgsIn { body: &body, refs: &refs })));
     let fault = match decoded {
@@ -305,7 +322,7 @@ fn decode<P: Interface>(delivery: Delivery) -> Option<(P::Request, Incoming)> {
         }
         Err(panic) => Fault::never(FaultCode::BAD_BODY, panic_text(&*panic)),
     };
-    replier.fault(fault);
+    Incoming::new(replier, context, P::DESCRIPTOR, method).fault(fault);
     None
 }
 

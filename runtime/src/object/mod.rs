@@ -11,7 +11,7 @@ mod shape;
 mod starts;
 
 pub use context::Caller;
-pub(crate) use context::{CallContext, Nested, Stop, current, nested};
+pub(crate) use context::{CallContext, Nested, Stop, aside, current, nested};
 pub use hosted::Hosted;
 pub use incoming::Incoming;
 pub(crate) use incoming::{Delivery, Replier};

@@ -29,6 +29,12 @@ pub trait Shape: 'static {
     /// Reads what travelled.
     #[doc(hidden)]
     fn read(body: &Bytes, refs: &Refs) -> Result<Self::Value, String>;
+    /// What is wrong with it: an error of the application.
+    #[doc(hidden)]
+    fn complaint(value: &Self::Value) -> Option<String> {
+        let _ = value;
+        None
+    }
     /// What the caller sees of it.
     #[doc(hidden)]
     fn outcome(value: Self::Value) -> Result<Self::Ok, CallError<Self::Err>>;
@@ -80,6 +86,9 @@ impl<T: Data, E: AppError> Shape for Fallible<T, E> {
     }
     fn read(body: &Bytes, refs: &Refs) -> Result<Result<T, E>, String> {
         values::decode::<Result<Whole<T>, E>>(body, refs).map(|r| r.map(|w| w.0))
+    }
+    fn complaint(value: &Result<T, E>) -> Option<String> {
+        value.as_ref().err().map(E::to_string)
     }
     fn outcome(value: Result<T, E>) -> Result<T, CallError<E>> {
         value.map_err(CallError::App)

@@ -38,7 +38,7 @@ use running::{Run, Running};
 use wheel::Wheel;
 
 use crate::answer::{Answer, Refs};
-use crate::call::Request;
+use crate::call::{Request, Sort};
 use crate::connection::Shared;
 use crate::error::{Fault, Ran};
 use crate::object::{CallContext, Delivery, LocalObject, Stop};

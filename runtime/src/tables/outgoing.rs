@@ -12,7 +12,7 @@ impl Tables {
         waiter: Waiter,
         now_ms: u64,
     ) -> Result<CallKey, Box<(Fault, Request)>> {
-        if request.notice {
+        if request.sort.is_notice() {
             // Nobody waits for a notice, so it is no link in any chain of calls.
             request.path.clear();
         }
@@ -26,6 +26,7 @@ impl Tables {
                 path: request.path.len(),
                 depth: request.depth,
                 refs: request.refs.len(),
+                trace: request.trace.is_some(),
                 ..OptionsLen::default()
             }
             .bytes()
@@ -39,13 +40,20 @@ impl Tables {
                     self.calls.remove(key);
                     return Err(Box::new((fault, request)));
                 }
-                if request.notice {
+                if request.sort.is_notice() {
                     if let Some(waiter) = self.calls.remove(key).and_then(|c| c.waiter) {
                         // Nobody listens yet, so this wakes nobody under the lock.
                         let _ = waiter.send(Answer::Sent);
                     }
                     return Ok(key);
                 }
+            }
+            Want::Queued if request.sort == Sort::NoticeAtOnce => {
+                self.permits.withdraw(slot, depth, key);
+                self.calls.remove(key);
+                let fault =
+                    Fault::never(FaultCode::OVERLOADED, "no permit is free, and the notice is not to wait");
+                return Err(Box::new((fault, request)));
             }
             Want::Queued => {
                 let call = self.calls.get(key).expect("it was just inserted");
@@ -140,13 +148,15 @@ impl Tables {
         let left = request.deadline_ms.saturating_sub(now_ms).min(u32::MAX as u64) as u32;
         let options = Options {
             // Of a notice always, so that both sides count the same permits for it.
-            deadline_ms: (request.notice || left != self.limits.deadline_ms).then_some(left),
+            deadline_ms: (request.sort.is_notice() || left != self.limits.deadline_ms).then_some(left),
             path: request.path.clone(),
             depth: request.depth,
+            trace: request.trace.as_deref().map(|trace| trace.to_wire()),
             refs,
             ..Options::default()
         };
-        let (kind, call) = if request.notice { (Kind::Notice, CallId(0)) } else { (Kind::Call, key.call()) };
+        let (kind, call) =
+            if request.sort.is_notice() { (Kind::Notice, CallId(0)) } else { (Kind::Call, key.call()) };
         let head = Head { kind, flags: 0, method: request.method, call, object };
         wire::put_frame(outbox.buffer(), &head, &options, &request.body);
         self.imports.sent(slot);
@@ -282,7 +292,7 @@ impl Tables {
             let outcome = self.append(key, &request, now_ms);
             let ended = slot.and_then(|slot| self.imports.unqueued(slot, &mut events.shells));
             self.forget_permits(ended);
-            let notice = request.notice;
+            let notice = request.sort.is_notice();
             events.requests.push(request);
             if outcome.is_ok() && !notice {
                 continue;

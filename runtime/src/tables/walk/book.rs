@@ -184,6 +184,8 @@ impl Post {
         }
         let Delivery { method, body, refs, replier, context } = delivery;
         let serial = u64::from_le_bytes(body[..BODY_MIN].try_into().expect("eight bytes"));
+        let trace = context.trace().map_or(u128::from(serial), |traced| traced.context.trace);
+        assert_eq!(trace, u128::from(serial), "call {serial} has another one's trace");
         let dead = {
             let mut book = self.book.lock();
             book.arrives(serial, self, self.interface.method(method));

@@ -7,13 +7,14 @@ use super::book::{BODY_MIN, INTERFACES};
 use super::dice::{Act, Dice};
 use super::peer::Peer;
 use crate::answer::Answer;
-use crate::call::Request;
+use crate::call::{Request, Sort};
 use crate::connection::Shared;
 use crate::error::{Fault, Ran};
 use crate::lobby::{self, Object};
 use crate::object::{Plain, Shape};
 use crate::proxy::{Handle, Target};
 use crate::tables::{CallKey, Tables};
+use crate::trace::TraceContext;
 use crate::wire::{FaultCode, Path, Token};
 
 /// What replies carry: the call's number, and objects.
@@ -57,7 +58,14 @@ impl Peer {
         let now = tokio::time::Instant::now();
         let deadline_ms = self.shared.millis(now) + timeout_ms;
         let (waiter, answer) = oneshot::channel();
-        let request = Request { interface, method, body, refs, path, depth, deadline_ms, notice };
+        let sort = match notice {
+            false => Sort::Call,
+            true if dice.one_in(3) => Sort::NoticeAtOnce,
+            true => Sort::Notice,
+        };
+        let trace =
+            dice.one_in(6).then(|| Box::new(TraceContext { trace: u128::from(serial), parent: 1, flags: 0 }));
+        let request = Request { interface, method, body, refs, path, depth, deadline_ms, trace, sort };
         let rule = self.tables(|t| Rule::before(t, slot, depth, &request));
         dice.count(if notice { Act::Notice } else { Act::Call });
         match self.shared.start(slot, id, request, waiter, now) {
