@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use crate::tables::TableLimits;
+use crate::tables::{BulkLimits, TableLimits};
 
 /// Every limit and habit of a node. The defaults are meant for use; each field says what moving it does.
 ///
@@ -34,6 +34,13 @@ pub struct Config {
     pub inline_max: usize,
     /// Bytes that may wait to be written on a lane; above it no further call is started on the connection. Default: 1 MiB.
     pub outbox_max: usize,
+    /// Bytes of large bodies and streams that may be in the network at once on a connection on which calls are under way: a call waits behind
+    /// at most so many. More is faster in bulk and slower for its neighbours. At least 128 KiB. Default: 256 KiB.
+    pub bulk_busy: usize,
+    /// The same while no calls are under way. Default: 4 MiB.
+    pub bulk_idle: usize,
+    /// As far as either grows on a path whose bandwidth × delay asks for more. Default: 16 MiB.
+    pub bulk_max: usize,
     /// How long a call over a connection may take if it says nothing else. Default: 30 s.
     pub call_timeout: Duration,
     /// The longest deadline that is accepted from a peer. Default: 10 minutes.
@@ -53,6 +60,9 @@ impl Default for Config {
             exports_max: 65_536,
             inline_max: 8 * 1024,
             outbox_max: 1024 * 1024,
+            bulk_busy: 256 * 1024,
+            bulk_idle: 4 * 1024 * 1024,
+            bulk_max: 16 * 1024 * 1024,
             call_timeout: crate::call::TIMEOUT,
             deadline_max: Duration::from_secs(600),
             drain_timeout: Duration::from_secs(10),
@@ -74,6 +84,11 @@ impl Config {
             outbox_max: self.outbox_max,
             deadline_ms: self.call_timeout.as_millis().clamp(1, u128::from(u32::MAX)) as u32,
             deadline_max_ms: self.deadline_max.as_millis().min(u128::from(u32::MAX)) as u32,
+            bulk: BulkLimits {
+                busy: self.bulk_busy as u64,
+                idle: self.bulk_idle as u64,
+                most: self.bulk_max as u64,
+            },
         }
     }
 }

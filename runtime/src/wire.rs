@@ -17,13 +17,10 @@ pub(crate) const STREAM_CONTROL: u8 = 0;
 /// A lane: calls and their answers.
 pub(crate) const STREAM_LANE: u8 = 1;
 /// A large body that was announced and pulled; then its number as u32, then its bytes.
-#[expect(dead_code, reason = "such streams are not opened yet")]
 pub(crate) const STREAM_BODY: u8 = 2;
 /// Items of a stream; then its number as u32, then items.
-#[expect(dead_code, reason = "such streams are not opened yet")]
 pub(crate) const STREAM_ITEMS: u8 = 3;
 /// Plain bytes of a stream; then its number as u32, then the bytes.
-#[expect(dead_code, reason = "such streams are not opened yet")]
 pub(crate) const STREAM_BYTES: u8 = 4;
 
 /// Bytes of a frame's fixed head, its `len` included.

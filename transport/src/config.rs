@@ -34,6 +34,9 @@ pub struct Config {
     /// Streams a peer may have open on a link at most; at least `streams_start`, at most 1,000,000. When they
     /// are used up, the peer's `open` waits. Default 16,384.
     pub streams_max: u32,
+    /// One-way streams a peer may have open on a fresh link; at least 1. Their number doubles as they fill, like that of the
+    /// others and as far as `streams_max`. Default 16.
+    pub one_way_start: u32,
     /// Handshakes under way on an endpoint at once; further ones are refused. Beyond a quarter of it, peers
     /// must first prove their address (a Retry: one more round trip). At least 1. Default 1,024: about 0.4 s of
     /// one core's work.
@@ -73,6 +76,7 @@ impl Default for Config {
             attempt_delay: Duration::from_millis(250),
             streams_start: 64,
             streams_max: 16_384,
+            one_way_start: 16,
             handshakes_max: 1_024,
             connections_max: 10_000,
             connections_per_address_max: 256,
@@ -123,6 +127,9 @@ impl Config {
         if self.streams_max < self.streams_start || self.streams_max > 1_000_000 {
             return refuse("streams_max", "must be between `streams_start` and 1,000,000");
         }
+        if self.one_way_start == 0 {
+            return refuse("one_way_start", "must be at least 1, or large bodies cannot be sent");
+        }
         if self.handshakes_max == 0 {
             return refuse("handshakes_max", "must be at least 1, or nobody can connect");
         }
@@ -163,12 +170,13 @@ mod tests {
     #[test]
     fn nonsense_is_refused_by_the_name_of_its_field() {
         type Spoil = fn(&mut Config);
-        let cases: [(&str, Spoil); 9] = [
+        let cases: [(&str, Spoil); 10] = [
             ("idle_timeout", |c| c.idle_timeout = Duration::ZERO),
             ("keep_alive", |c| c.keep_alive = c.idle_timeout),
             ("connect_timeout", |c| c.connect_timeout = Duration::MAX),
             ("streams_start", |c| c.streams_start = 0),
             ("streams_max", |c| c.streams_max = c.streams_start - 1),
+            ("one_way_start", |c| c.one_way_start = 0),
             ("connections_max", |c| c.connections_max = 0),
             ("connection_window", |c| c.connection_window = c.stream_window - 1),
             ("initial_mtu", |c| c.initial_mtu = 1_199),

@@ -27,12 +27,46 @@ pub(crate) struct Inner {
     peer: NodeId,
     dialed: bool,
     streams_max: u32,
-    /// Streams the peer may have open now.
-    streams_limit: AtomicU32,
-    /// Streams with a handle on this side: all of them, and those the peer opened.
+    /// Streams with a handle on this side.
     streams_open: AtomicU32,
-    streams_accepted: AtomicU32,
+    both_ways: Accepted,
+    one_way: Accepted,
     _seat: Option<Seat>,
+}
+
+/// Streams of one kind that the peer opened.
+struct Accepted {
+    /// How many it may have open now.
+    limit: AtomicU32,
+    /// Those with a handle on this side.
+    open: AtomicU32,
+}
+
+impl Accepted {
+    fn at_most(limit: u32) -> Accepted {
+        Accepted { limit: AtomicU32::new(limit), open: AtomicU32::new(0) }
+    }
+
+    /// Doubles the limit if it fills; the new one. It is paid up front, so it does not start high.
+    fn grown(&self, max: u32) -> Option<u32> {
+        let limit = self.limit.load(Ordering::Relaxed);
+        let used = self.open.load(Ordering::Relaxed);
+        if limit >= max || used < limit - limit / 4 {
+            return None;
+        }
+        let grown = limit.saturating_mul(2).min(max);
+        // Only one of several acceptors raises it.
+        let first = self.limit.compare_exchange(limit, grown, Ordering::Relaxed, Ordering::Relaxed);
+        first.ok().map(|_| grown)
+    }
+}
+
+/// Where a stream came from.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Origin {
+    Opened,
+    Accepted,
+    AcceptedOneWay,
 }
 
 /// Counters of a link since it was made, and its present state.
@@ -75,9 +109,9 @@ impl Link {
             quinn: connection,
             peer,
             streams_max: config.streams_max,
-            streams_limit: AtomicU32::new(config.streams_start),
             streams_open: AtomicU32::new(0),
-            streams_accepted: AtomicU32::new(0),
+            both_ways: Accepted::at_most(config.streams_start),
+            one_way: Accepted::at_most(config.one_way_start.min(config.streams_max)),
             _seat: seat,
         })))
     }
@@ -101,7 +135,7 @@ impl Link {
     /// more streams. Cancel-safe.
     pub async fn open(&self) -> Result<(SendStream, RecvStream), LinkError> {
         let (send, recv) = self.0.quinn.open_bi().await.map_err(LinkError::of)?;
-        Ok(stream::pair(self.0.clone(), false, send, recv))
+        Ok(stream::pair(self.0.clone(), Origin::Opened, send, recv))
     }
 
     /// The next stream that the peer opens. Cancel-safe.
@@ -110,9 +144,27 @@ impl Link {
     /// `streams_max`.
     pub async fn accept(&self) -> Result<(SendStream, RecvStream), LinkError> {
         let (send, recv) = self.0.quinn.accept_bi().await.map_err(LinkError::of)?;
-        let pair = stream::pair(self.0.clone(), true, send, recv);
-        self.0.grow();
+        let pair = stream::pair(self.0.clone(), Origin::Accepted, send, recv);
+        if let Some(limit) = self.0.both_ways.grown(self.0.streams_max) {
+            self.0.quinn.set_max_concurrent_bi_streams(VarInt::from_u32(limit));
+        }
         Ok(pair)
+    }
+
+    /// Opens a stream on which only this side sends; else as [`Link::open`]. Cancel-safe.
+    pub async fn open_one_way(&self) -> Result<SendStream, LinkError> {
+        let send = self.0.quinn.open_uni().await.map_err(LinkError::of)?;
+        Ok(stream::outgoing(self.0.clone(), send))
+    }
+
+    /// The next stream on which only the peer sends; their limit grows as with [`Link::accept`]. Cancel-safe.
+    pub async fn accept_one_way(&self) -> Result<RecvStream, LinkError> {
+        let recv = self.0.quinn.accept_uni().await.map_err(LinkError::of)?;
+        let recv = stream::incoming(self.0.clone(), recv);
+        if let Some(limit) = self.0.one_way.grown(self.0.streams_max) {
+            self.0.quinn.set_max_concurrent_uni_streams(VarInt::from_u32(limit));
+        }
+        Ok(recv)
     }
 
     /// Ends the link at once, for both sides. What was sent but not yet acknowledged may be lost, `finish`ed streams
@@ -155,32 +207,26 @@ impl Link {
 
 impl Inner {
     /// A stream has a handle now.
-    pub(crate) fn stream_began(&self, accepted: bool) {
+    pub(crate) fn stream_began(&self, origin: Origin) {
         self.streams_open.fetch_add(1, Ordering::Relaxed);
-        if accepted {
-            self.streams_accepted.fetch_add(1, Ordering::Relaxed);
+        if let Some(accepted) = self.accepted(origin) {
+            accepted.open.fetch_add(1, Ordering::Relaxed);
         }
     }
 
     /// The last handle of a stream is gone.
-    pub(crate) fn stream_ended(&self, accepted: bool) {
+    pub(crate) fn stream_ended(&self, origin: Origin) {
         self.streams_open.fetch_sub(1, Ordering::Relaxed);
-        if accepted {
-            self.streams_accepted.fetch_sub(1, Ordering::Relaxed);
+        if let Some(accepted) = self.accepted(origin) {
+            accepted.open.fetch_sub(1, Ordering::Relaxed);
         }
     }
 
-    /// Doubles the peer's limit if it fills. The limit is paid up front, so it does not start high.
-    fn grow(&self) {
-        let limit = self.streams_limit.load(Ordering::Relaxed);
-        let used = self.streams_accepted.load(Ordering::Relaxed);
-        if limit >= self.streams_max || used < limit - limit / 4 {
-            return;
-        }
-        let grown = limit.saturating_mul(2).min(self.streams_max);
-        // Only one of several acceptors raises it.
-        if self.streams_limit.compare_exchange(limit, grown, Ordering::Relaxed, Ordering::Relaxed).is_ok() {
-            self.quinn.set_max_concurrent_bi_streams(VarInt::from_u32(grown));
+    fn accepted(&self, origin: Origin) -> Option<&Accepted> {
+        match origin {
+            Origin::Opened => None,
+            Origin::Accepted => Some(&self.both_ways),
+            Origin::AcceptedOneWay => Some(&self.one_way),
         }
     }
 }

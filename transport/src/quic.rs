@@ -30,8 +30,7 @@ pub(crate) fn links(config: &Config) -> Arc<TransportConfig> {
         .keep_alive_interval(Some(config.keep_alive))
         // Paid up front per stream; it grows in `Link::accept`.
         .max_concurrent_bidi_streams(VarInt::from_u32(config.streams_start))
-        // Nothing here reads them, and what nobody reads must not be sent.
-        .max_concurrent_uni_streams(VarInt::from_u32(0))
+        .max_concurrent_uni_streams(VarInt::from_u32(config.one_way_start.min(config.streams_max)))
         // Set high, so that the layers above bound memory and not these: a full window stalls the whole link.
         .stream_receive_window(VarInt::from_u32(config.stream_window))
         .receive_window(VarInt::from_u32(config.connection_window))

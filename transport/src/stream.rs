@@ -5,7 +5,7 @@ use std::sync::Arc;
 use bytes::Bytes;
 use quinn::{ReadError, VarInt, WriteError};
 
-use crate::link::{Inner, LinkError};
+use crate::link::{Inner, LinkError, Origin};
 
 /// The longest chunk given out at once.
 const CHUNK_MAX: usize = 64 * 1024;
@@ -48,18 +48,34 @@ pub enum StreamError {
 /// Counts a stream as open until both halves are gone, and keeps its link alive.
 struct Open {
     link: Arc<Inner>,
-    accepted: bool,
+    origin: Origin,
+}
+
+impl Open {
+    fn new(link: Arc<Inner>, origin: Origin) -> Arc<Open> {
+        link.stream_began(origin);
+        Arc::new(Open { link, origin })
+    }
 }
 
 pub(crate) fn pair(
     link: Arc<Inner>,
-    accepted: bool,
+    origin: Origin,
     send: quinn::SendStream,
     recv: quinn::RecvStream,
 ) -> (SendStream, RecvStream) {
-    link.stream_began(accepted);
-    let open = Arc::new(Open { link, accepted });
+    let open = Open::new(link, origin);
     (SendStream { quinn: send, _open: open.clone() }, RecvStream { quinn: recv, stopped: false, _open: open })
+}
+
+/// A one-way stream of this side.
+pub(crate) fn outgoing(link: Arc<Inner>, send: quinn::SendStream) -> SendStream {
+    SendStream { quinn: send, _open: Open::new(link, Origin::Opened) }
+}
+
+/// A one-way stream of the peer.
+pub(crate) fn incoming(link: Arc<Inner>, recv: quinn::RecvStream) -> RecvStream {
+    RecvStream { quinn: recv, stopped: false, _open: Open::new(link, Origin::AcceptedOneWay) }
 }
 
 impl SendStream {
@@ -112,13 +128,13 @@ impl RecvStream {
 
 impl Drop for Open {
     fn drop(&mut self) {
-        self.link.stream_ended(self.accepted);
+        self.link.stream_ended(self.origin);
     }
 }
 
 impl std::fmt::Debug for Open {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("Open").field("accepted", &self.accepted).finish_non_exhaustive()
+        f.debug_struct("Open").field("origin", &self.origin).finish_non_exhaustive()
     }
 }
 

@@ -323,6 +323,43 @@ async fn a_link_grows_to_500_streams_and_no_further_than_allowed() {
 }
 
 #[tokio::test]
+async fn one_way_streams_arrive_in_one_direction_and_grow_from_a_few_to_as_many_as_allowed() {
+    let mut config = Config::default();
+    config.one_way_start = 2;
+    config.streams_max = 64;
+    let (dialed, accepted, _endpoints) = any_link(&config).await;
+    let open = async {
+        let mut streams = Vec::new();
+        for n in 0..64 {
+            let mut send = dialed.open_one_way().await.unwrap();
+            send.send(Bytes::from(vec![n])).await.unwrap();
+            streams.push(send);
+        }
+        streams
+    };
+    let accept = async {
+        let mut streams = Vec::new();
+        for _ in 0..64 {
+            streams.push(accepted.accept_one_way().await.unwrap());
+        }
+        streams
+    };
+    let (mut opened, mut incoming) = tokio::join!(open, accept);
+    assert_eq!((dialed.stats().open_streams, accepted.stats().open_streams), (64, 64));
+    let more = tokio::time::timeout(Duration::from_millis(50), dialed.open_one_way()).await;
+    assert!(more.is_err(), "the peer allows no more");
+    opened.iter_mut().for_each(|send| send.finish().unwrap());
+    let mut received = Vec::new();
+    for recv in &mut incoming {
+        received.extend(read_all(recv).await.unwrap());
+    }
+    received.sort_unstable();
+    assert_eq!(received, (0..64).collect::<Vec<u8>>());
+    drop(incoming);
+    dialed.open_one_way().await.unwrap();
+}
+
+#[tokio::test]
 async fn links_beyond_the_limit_are_refused_until_one_ends() {
     let anyone = Trust::danger_anyone();
     let mut config = Config::default();

@@ -151,6 +151,9 @@ impl Handler<Message> for ConnectionActor {
         match message {
             Message::Control(Control::Close { code, reason }) => self.peer_closes(code, reason, ctx),
             Message::Control(message) => {
+                if let Control::Taken { .. } = message {
+                    self.shared.round_trip(self.link.rtt());
+                }
                 let now_ms = self.shared.now_ms();
                 let obeyed = self.shared.with(|tables, events| tables.control(message, now_ms, events));
                 if let Err(rule) = obeyed {

@@ -1,6 +1,8 @@
 //! One connection between two nodes: the actor that owns it, its streams, and the handle that users hold.
 
+mod accept;
 mod actor;
+mod bulk;
 mod open;
 mod shared;
 mod streams;

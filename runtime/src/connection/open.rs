@@ -10,7 +10,7 @@ use transport::frame::Deframer;
 use transport::{Link, LinkError, RecvStream, SendStream, StreamError};
 
 use super::actor::ConnectionActor;
-use super::{CODE_HELLO, Connection, Shared, streams};
+use super::{CODE_HELLO, Connection, Shared, accept, streams};
 use crate::node::{Life, NodeInner, Worker};
 use crate::services::Services;
 use crate::tables::Tables;
@@ -206,6 +206,7 @@ impl Opening {
         actor.owns(spawn_local(streams::write_control(shared.clone(), control.send, idle)).abort_handle());
         actor.owns(spawn_local(streams::read_control(shared.clone(), control.recv, deframer)).abort_handle());
         actor.owns(spawn_local(streams::keep_time(shared.clone())).abort_handle());
+        actor.owns(spawn_local(accept::accept_streams(shared.clone(), link.clone())).abort_handle());
         actor.owns(spawn_local(streams::refuse_streams(shared.clone(), link.clone())).abort_handle());
         // The tasks above run only after this function: the address is set before anybody asks for it.
         let addr = ctx.run(actor);

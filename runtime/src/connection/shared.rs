@@ -264,6 +264,12 @@ impl Shared {
         }
     }
 
+    /// How long a round trip takes at present.
+    pub(crate) fn round_trip(&self, time: Duration) {
+        let (micros, now_ms) = (time.as_micros() as u64, self.now_ms());
+        self.with(|tables, _| tables.bulk.round_trip(micros, now_ms));
+    }
+
     pub(crate) fn replier(
         self: &Arc<Self>,
         lane: usize,

@@ -16,13 +16,13 @@ use super::{Message, Shared};
 use crate::tables::{Events, Violation};
 use crate::wire::{self, FRAME_MAX};
 
-fn tell(shared: &Shared, message: Message) {
+pub(super) fn tell(shared: &Shared, message: Message) {
     if let Some(actor) = shared.actor.get() {
         actor.do_send(message);
     }
 }
 
-fn stream_failed(shared: &Shared, error: StreamError) {
+pub(super) fn stream_failed(shared: &Shared, error: StreamError) {
     match error {
         StreamError::Link(error) => tell(shared, Message::Link(error)),
         other => tell(shared, Message::Violation(format!("a stream of the connection ended: {other}"))),
@@ -203,7 +203,7 @@ pub(crate) async fn keep_time(shared: Arc<Shared>) {
     }
 }
 
-/// The peer opens no streams beyond its lanes: none is defined yet. Also the first to hear that the link has ended.
+/// The peer opens no streams for both ways beyond its lanes. Also the first to hear that the link has ended.
 pub(crate) async fn refuse_streams(shared: Arc<Shared>, link: transport::Link) {
     match link.accept().await {
         Ok(_) => tell(&shared, Message::Violation("a stream that nobody asked for".into())),

@@ -65,7 +65,10 @@ impl Tables {
 
     /// The writers that have something to do; they are woken after the lock is released.
     pub(crate) fn take_wakers(&mut self) -> Wakers {
-        self.lanes.iter_mut().filter_map(Outbox::take_waker).collect()
+        let mut wakers: Wakers = self.lanes.iter_mut().filter_map(Outbox::take_waker).collect();
+        let busy = self.is_busy();
+        wakers.extend(self.bulk.next(busy));
+        wakers
     }
 
     /// The writer of a lane takes what there is; what was held back by a full outbox goes on.

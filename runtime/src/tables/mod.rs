@@ -6,6 +6,7 @@
 //! since the connection began. What a verb gives back ([`Events`]) is acted upon after the lock is released.
 
 mod answers;
+mod bulk;
 mod calls;
 mod exports;
 mod imports;
@@ -25,6 +26,7 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 
+pub(crate) use bulk::{Bulk, BulkLimits, PIECE, Ticket as BulkTicket};
 pub(crate) use calls::{CallKey, Waiter};
 pub(crate) use exports::{Found, UNITS};
 pub(crate) use outbox::Outbox;
@@ -161,6 +163,8 @@ pub(crate) enum Violation {
     BadNames,
     #[error("a reference through {0} nodes")]
     TooManyHops(u8),
+    #[error("more bytes are said to be taken than were sent")]
+    TooMuchTaken,
     #[error("a second hello")]
     SecondHello,
     #[error("a frame of kind {0:?} does not belong here")]
@@ -192,6 +196,7 @@ pub(crate) struct TableLimits {
     pub(crate) outbox_max: usize,
     pub(crate) deadline_ms: u32,
     pub(crate) deadline_max_ms: u32,
+    pub(crate) bulk: BulkLimits,
 }
 
 /// All that is known of one connection.
@@ -206,6 +211,8 @@ pub(crate) struct Tables {
     permits: Permits<CallKey>,
     wheel: Wheel,
     pub(crate) lanes: Vec<Outbox>,
+    /// The bytes of large bodies and streams on their way.
+    pub(crate) bulk: Bulk,
     lobby: LocalObject,
     /// Deliveries held back while the outbox is too full.
     parked: Vec<(LocalObject, Delivery)>,
@@ -250,6 +257,7 @@ impl Tables {
             }),
             wheel: Wheel::new(),
             lanes: Vec::new(),
+            bulk: Bulk::new(limits.bulk),
             lobby,
             parked: Vec::new(),
             parked_faults: VecDeque::new(),
@@ -310,6 +318,11 @@ impl Tables {
         self.ended.as_ref()
     }
 
+    /// Whether calls are under way that bulk bytes before them would delay.
+    pub(crate) fn is_busy(&self) -> bool {
+        self.calls.len() + self.running.len() > 0
+    }
+
     pub(crate) fn permits_out(&self) -> u32 {
         self.permits.connection_out()
     }
@@ -353,7 +366,8 @@ impl Tables {
                 }
             }
             Control::GoAway => self.peer_draining = true,
-            Control::Pull { .. } | Control::Taken { .. } | Control::Window { .. } | Control::Stop { .. } => {
+            Control::Taken { bytes } => self.bulk.returned(bytes, now_ms)?,
+            Control::Pull { .. } | Control::Window { .. } | Control::Stop { .. } => {
                 return Err(Violation::NotYet("a message of a stream or a large body"));
             }
             Control::Hello(_) => return Err(Violation::SecondHello),
@@ -387,6 +401,7 @@ impl Tables {
     pub(crate) fn control_is_due(&self) -> bool {
         self.go_away_due
             || self.close_due.is_some()
+            || self.bulk.taken_is_due()
             || self.imports.release_is_due()
             || self.exports.gone_is_due()
     }
@@ -400,6 +415,9 @@ impl Tables {
         let releases = self.imports.take_due(wire::RELEASES_PER_FRAME);
         if !releases.is_empty() {
             wire::put_control(&mut out, &Control::Release(releases));
+        }
+        if let Some(bytes) = self.bulk.take_taken() {
+            wire::put_control(&mut out, &Control::Taken { bytes });
         }
         if std::mem::take(&mut self.go_away_due) {
             wire::put_control(&mut out, &Control::GoAway);

@@ -15,7 +15,7 @@ use super::dice::{Act, Dice};
 use super::peer::{CONTROL, LANES, Peer};
 use crate::connection::Ended;
 use crate::node::Worker;
-use crate::tables::TableLimits;
+use crate::tables::{BulkLimits, TableLimits};
 
 /// How a walk ends.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -329,5 +329,6 @@ fn limits(tight: bool, dice: &mut Dice) -> TableLimits {
         outbox_max: *dice.pick(&[100, 4_000, 1 << 20]),
         deadline_ms: 30_000,
         deadline_max_ms: 600_000,
+        bulk: BulkLimits { busy: 128 << 10, idle: 128 << 10, most: 128 << 10 },
     }
 }

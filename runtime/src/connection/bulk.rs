@@ -1,0 +1,45 @@
+//! Waiting for one's turn to write a piece of bulk data. The rule is in `tables/bulk.rs`.
+
+use std::sync::Arc;
+use std::task::Poll;
+
+use super::Shared;
+use crate::tables::{BulkTicket, PIECE};
+
+/// A place in line that is given up when nobody waits any more.
+struct Place<'a> {
+    shared: &'a Shared,
+    ticket: Option<BulkTicket>,
+}
+
+impl Drop for Place<'_> {
+    fn drop(&mut self) {
+        if let Some(ticket) = self.ticket.take() {
+            self.shared.with(|tables, _| tables.bulk.leave(ticket));
+        }
+    }
+}
+
+impl Shared {
+    #[expect(dead_code, reason = "streams of items and bytes will wait here")]
+    /// Waits until `bytes`, at most [`PIECE`], may be written on a bulk stream; they count as written then. Cancel-safe.
+    /// After the connection's end it waits for ever, as its writers do not live on.
+    pub(crate) async fn bulk_turn(self: &Arc<Self>, bytes: usize) {
+        let mut place = Place { shared: self, ticket: None };
+        std::future::poll_fn(|cx| {
+            let ticket = &mut place.ticket;
+            let granted = self.with(|tables, _| {
+                let busy = tables.is_busy();
+                tables.bulk.ask(ticket, bytes.min(PIECE), busy, cx.waker())
+            });
+            if granted { Poll::Ready(()) } else { Poll::Pending }
+        })
+        .await;
+    }
+
+    #[expect(dead_code, reason = "streams of items and bytes will tell it")]
+    /// This side has read so many bytes of a bulk stream.
+    pub(crate) fn bulk_took(&self, bytes: usize) {
+        self.with(|tables, _| tables.bulk.took(bytes));
+    }
+}

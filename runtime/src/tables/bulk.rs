@@ -1,0 +1,230 @@
+//! How many bytes of large bodies and of streams may be in the network at once, on one connection and in each direction (N8).
+//!
+//! What delays a neighbour's small frame is the sum of the bytes that are already on their way, whatever streams they are on. So whoever
+//! writes on a bulk stream asks here first, a piece of at most [`PIECE`] bytes at a time and in turn. The receiver gives the bytes back
+//! with `Taken` when its readers have taken them off the link, whatever becomes of them then: a consumer that pauses holds nothing here.
+//! Counted are the bytes behind the number with which such a stream begins. A bulk stream is never reset or stopped, since what was
+//! discarded underway would never be given back.
+//!
+//! How much one stream may be ahead of its consumer is another matter, and not decided here.
+
+use std::collections::VecDeque;
+use std::task::Waker;
+
+use super::Violation;
+
+/// The most that may be asked for, and written, at once.
+pub(crate) const PIECE: usize = 16 * 1024;
+
+/// What has been taken is said as soon as it is so much. The smallest window is twice as large, so that its sender goes on.
+const TAKEN_STEP: u64 = 64 * 1024;
+
+/// How much may be in the network.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct BulkLimits {
+    /// While calls are under way that would feel it.
+    pub(crate) busy: u64,
+    /// While there are none.
+    pub(crate) idle: u64,
+    /// On a path whose bandwidth × delay asks for more, at most.
+    pub(crate) most: u64,
+}
+
+impl BulkLimits {
+    /// The smallest window that cannot stall.
+    pub(crate) const MIN: u64 = 2 * TAKEN_STEP;
+}
+
+/// The place in line of one writer who waits.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Ticket(u64);
+
+#[derive(Debug)]
+struct Waiting {
+    ticket: Ticket,
+    bytes: u64,
+    waker: Waker,
+    /// It was woken, and has not asked since.
+    woken: bool,
+}
+
+/// The bulk bytes of one connection, both directions.
+#[derive(Debug)]
+pub(crate) struct Bulk {
+    limits: BulkLimits,
+    /// Written by this side and not given back.
+    out: u64,
+    /// In the order in which they asked; each goes to the end with its next piece, so that all are served in turn.
+    line: VecDeque<Waiting>,
+    next_ticket: u64,
+    pace: Pace,
+    /// Taken off the link by this side and not said.
+    taken: u64,
+}
+
+impl Bulk {
+    pub(crate) fn new(limits: BulkLimits) -> Bulk {
+        let BulkLimits { busy, idle, most } = limits;
+        let limits = BulkLimits {
+            busy: busy.max(BulkLimits::MIN),
+            idle: idle.max(busy).max(BulkLimits::MIN),
+            most: most.max(BulkLimits::MIN),
+        };
+        Bulk { limits, out: 0, line: VecDeque::new(), next_ticket: 0, pace: Pace::default(), taken: 0 }
+    }
+
+    /// Whether `bytes` (at most [`PIECE`]) may be written now; if so they count as written. If not, `ticket` is the writer's place in line:
+    /// it is woken when it should ask again with it, and gives it back with [`Bulk::leave`] if it no longer wants to.
+    pub(crate) fn ask(
+        &mut self,
+        ticket: &mut Option<Ticket>,
+        bytes: usize,
+        busy: bool,
+        waker: &Waker,
+    ) -> bool {
+        debug_assert!(bytes <= PIECE, "a piece is what may be asked for");
+        let bytes = bytes as u64;
+        let first = match (self.line.front(), *ticket) {
+            (None, _) => true,
+            (Some(first), ticket) => Some(first.ticket) == ticket,
+        };
+        if first && self.fits(bytes, busy) {
+            self.out += bytes;
+            if ticket.take().is_some() {
+                self.line.pop_front();
+            }
+            return true;
+        }
+        match ticket.and_then(|mine| self.line.iter_mut().find(|w| w.ticket == mine)) {
+            Some(waiting) => {
+                waiting.bytes = bytes;
+                waiting.waker.clone_from(waker);
+                waiting.woken = false;
+            }
+            None => {
+                let mine = Ticket(self.next_ticket);
+                self.next_ticket += 1;
+                self.line.push_back(Waiting { ticket: mine, bytes, waker: waker.clone(), woken: false });
+                *ticket = Some(mine);
+            }
+        }
+        false
+    }
+
+    /// A writer no longer waits.
+    pub(crate) fn leave(&mut self, ticket: Ticket) {
+        self.line.retain(|w| w.ticket != ticket);
+    }
+
+    fn fits(&self, bytes: u64, busy: bool) -> bool {
+        self.out + bytes <= self.window(busy)
+    }
+
+    /// How much may be in the network now.
+    fn window(&self, busy: bool) -> u64 {
+        let least = if busy { self.limits.busy } else { self.limits.idle };
+        least.max(self.pace.window().min(self.limits.most))
+    }
+
+    /// Who is to ask again: the first in line, if there is room for it, and each time once. The next one's turn comes when it has asked.
+    pub(crate) fn next(&mut self, busy: bool) -> Option<Waker> {
+        let room = self.window(busy).saturating_sub(self.out);
+        let first = self.line.front_mut().filter(|w| !w.woken && w.bytes <= room)?;
+        first.woken = true;
+        Some(first.waker.clone())
+    }
+
+    /// The peer has taken so much off the link.
+    pub(crate) fn returned(&mut self, bytes: u64, now_ms: u64) -> Result<(), Violation> {
+        self.out = self.out.checked_sub(bytes).ok_or(Violation::TooMuchTaken)?;
+        self.pace.returned(bytes, now_ms);
+        Ok(())
+    }
+
+    /// The round trip to the peer takes so long at present.
+    pub(crate) fn round_trip(&mut self, micros: u64, now_ms: u64) {
+        self.pace.round_trip(micros, now_ms);
+    }
+
+    /// This side has taken so much off the link.
+    pub(crate) fn took(&mut self, bytes: usize) {
+        self.taken += bytes as u64;
+    }
+
+    /// Whether it is time to say what was taken.
+    pub(crate) fn taken_is_due(&self) -> bool {
+        self.taken >= TAKEN_STEP
+    }
+
+    /// What is to be said.
+    pub(crate) fn take_taken(&mut self) -> Option<u64> {
+        self.taken_is_due().then(|| std::mem::take(&mut self.taken))
+    }
+
+    /// Written and not given back, and taken and not said.
+    #[cfg(test)]
+    pub(crate) fn counts(&self) -> (u64, u64) {
+        (self.out, self.taken)
+    }
+}
+
+/// How much a path holds: the best rate of late, times the shortest round trip of late.
+///
+/// A window that is twice that lets the rate double if there is more to be had, and stops growing when there is not: what would only wait
+/// in a queue is not sent. (BBR's start-up finds its rate the same way: Cardwell et al., "BBR: Congestion-Based Congestion Control", 2016.)
+#[derive(Debug, Default)]
+struct Pace {
+    /// The shortest round trip of this period and of the one before, in microseconds; 0 is unknown.
+    shortest: [u64; 2],
+    period_began_ms: u64,
+    /// Bytes given back in this round.
+    bytes: u64,
+    round_began_ms: Option<u64>,
+    /// Bytes per millisecond of the last rounds.
+    rates: VecDeque<u64>,
+}
+
+/// How long a shortest round trip counts: the path may have changed.
+const PERIOD_MS: u64 = 10_000;
+/// The least time over which a rate is measured.
+const ROUND_MS: u64 = 10;
+/// Rounds of which the best counts.
+const ROUNDS: usize = 10;
+
+impl Pace {
+    fn round_trip(&mut self, micros: u64, now_ms: u64) {
+        if now_ms.saturating_sub(self.period_began_ms) >= PERIOD_MS {
+            self.shortest = [0, self.shortest[0]];
+            self.period_began_ms = now_ms;
+        }
+        let micros = micros.max(1);
+        self.shortest[0] = if self.shortest[0] == 0 { micros } else { micros.min(self.shortest[0]) };
+    }
+
+    fn delay_micros(&self) -> u64 {
+        self.shortest.into_iter().filter(|&s| s > 0).min().unwrap_or(0)
+    }
+
+    fn returned(&mut self, bytes: u64, now_ms: u64) {
+        let began = *self.round_began_ms.get_or_insert(now_ms);
+        self.bytes += bytes;
+        let length = now_ms.saturating_sub(began);
+        if length < ROUND_MS.max(self.delay_micros() / 1_000) {
+            return;
+        }
+        if self.rates.len() == ROUNDS {
+            self.rates.pop_front();
+        }
+        self.rates.push_back(self.bytes / length);
+        self.bytes = 0;
+        self.round_began_ms = Some(now_ms);
+    }
+
+    fn window(&self) -> u64 {
+        let rate = self.rates.iter().copied().max().unwrap_or(0);
+        2 * rate.saturating_mul(self.delay_micros()) / 1_000
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,150 @@
+//! The budget by hand, and random writers that share it.
+
+use std::collections::VecDeque;
+use std::task::Waker;
+
+use rand::rngs::StdRng;
+use rand::{Rng, SeedableRng};
+
+use super::*;
+
+const LIMITS: BulkLimits = BulkLimits { busy: 256 << 10, idle: 4 << 20, most: 16 << 20 };
+
+fn ask(bulk: &mut Bulk, ticket: &mut Option<Ticket>, bytes: usize) -> bool {
+    bulk.ask(ticket, bytes, true, Waker::noop())
+}
+
+/// Pieces that one writer may write in a row.
+fn pieces(bulk: &mut Bulk, busy: bool) -> usize {
+    let mut ticket = None;
+    let count = (0..).take_while(|_| bulk.ask(&mut ticket, PIECE, busy, Waker::noop())).count();
+    if let Some(ticket) = ticket {
+        bulk.leave(ticket);
+    }
+    count
+}
+
+#[test]
+fn no_more_is_in_the_network_than_neighbours_bear() {
+    let mut bulk = Bulk::new(LIMITS);
+    assert_eq!(pieces(&mut bulk, true), 16);
+    assert_eq!(pieces(&mut bulk, false), 240, "more while nobody else is there");
+    assert_eq!(
+        pieces(&mut bulk, true),
+        0,
+        "and a neighbour that comes waits for what is on its way, no more"
+    );
+    bulk.returned(4 << 20, 1).unwrap();
+    assert_eq!(pieces(&mut bulk, true), 16);
+}
+
+#[test]
+fn more_is_not_given_back_than_was_written() {
+    let mut bulk = Bulk::new(LIMITS);
+    assert!(ask(&mut bulk, &mut None, 100));
+    assert_eq!(bulk.returned(101, 1), Err(Violation::TooMuchTaken));
+}
+
+#[test]
+fn what_was_taken_is_said_in_steps() {
+    let mut bulk = Bulk::new(LIMITS);
+    bulk.took(65_535);
+    assert_eq!(bulk.take_taken(), None);
+    bulk.took(10);
+    assert_eq!(bulk.take_taken(), Some(65_545));
+    assert_eq!(bulk.take_taken(), None);
+}
+
+#[test]
+fn the_smallest_window_does_not_stall() {
+    let mut bulk = Bulk::new(BulkLimits { busy: 1, idle: 1, most: 1 });
+    let mut under_way = 0;
+    for _ in 0..1_000 {
+        assert!(ask(&mut bulk, &mut None, PIECE), "the receiver keeps {under_way} bytes to itself");
+        under_way += PIECE as u64;
+        if under_way >= TAKEN_STEP {
+            bulk.returned(under_way, 1).unwrap();
+            under_way = 0;
+        }
+    }
+}
+
+#[test]
+fn who_leaves_the_line_holds_up_nobody() {
+    let mut bulk = Bulk::new(LIMITS);
+    pieces(&mut bulk, true);
+    let (mut first, mut second) = (None, None);
+    assert!(!ask(&mut bulk, &mut first, PIECE) && !ask(&mut bulk, &mut second, PIECE));
+    bulk.returned(PIECE as u64, 1).unwrap();
+    assert!(!ask(&mut bulk, &mut second, PIECE), "it is the first one's turn");
+    bulk.leave(first.unwrap());
+    assert!(bulk.next(true).is_some());
+    assert!(ask(&mut bulk, &mut second, PIECE));
+    assert_eq!(second, None);
+}
+
+#[test]
+fn the_window_grows_with_bandwidth_and_delay_and_not_with_a_queue() {
+    let mut bulk = Bulk::new(LIMITS);
+    // 12,500 bytes a millisecond over 100 ms: 1.25 MB are on their way when the path is full.
+    let (rate, delay_ms) = (12_500, 100);
+    let mut now = 0;
+    for _ in 0..12 {
+        let window = bulk.window(true);
+        let took_ms = delay_ms.max(window.div_ceil(rate));
+        now += took_ms;
+        bulk.round_trip(took_ms * 1_000, now);
+        bulk.out = window;
+        bulk.returned(window, now).unwrap();
+    }
+    assert_eq!(bulk.window(true), 2_496_000, "twice what the path holds, as far as milliseconds tell");
+    bulk.round_trip(200, now + PERIOD_MS);
+    assert_eq!(bulk.window(true), 256 << 10, "the path became short");
+}
+
+/// Writers, each with as much to write as the dice say, and a network that is slow at random.
+#[test]
+fn every_writer_gets_its_turn_and_the_window_holds() {
+    for seed in 0..300 {
+        let mut rng = StdRng::seed_from_u64(seed);
+        let mut bulk = Bulk::new(LIMITS);
+        let mut left: Vec<usize> = (0..rng.random_range(1..8)).map(|_| rng.random_range(1..60)).collect();
+        let mut tickets = vec![None; left.len()];
+        let mut network = VecDeque::new();
+        // Who waits, in the order in which they began to.
+        let mut line = Vec::new();
+        let mut steps = 0;
+        while left.iter().any(|&n| n > 0) || !network.is_empty() {
+            steps += 1;
+            assert!(steps < 100_000, "seed {seed}: it stands still");
+            let who = rng.random_range(0..left.len());
+            let busy = rng.random_ratio(1, 2);
+            if left[who] > 0 && rng.random_ratio(1, 2) {
+                let bytes = rng.random_range(1..=PIECE);
+                let (out, _) = bulk.counts();
+                if bulk.ask(&mut tickets[who], bytes, busy, Waker::noop()) {
+                    let first = line.first().is_none_or(|&first| first == who);
+                    assert!(first, "seed {seed}: {who} overtakes {line:?}");
+                    line.retain(|&w| w != who);
+                    assert!(out + bytes as u64 <= bulk.window(busy), "seed {seed}: the window is exceeded");
+                    network.push_back(bytes);
+                    left[who] -= 1;
+                } else if !line.contains(&who) {
+                    line.push(who);
+                }
+            } else if let Some(ticket) = tickets[who].filter(|_| rng.random_ratio(1, 50)) {
+                bulk.leave(ticket);
+                (tickets[who], left[who]) = (None, 0);
+                line.retain(|&w| w != who);
+            } else if let Some(bytes) = network.pop_front() {
+                bulk.took(bytes);
+                if let Some(taken) = bulk.take_taken() {
+                    bulk.returned(taken, steps / 10).unwrap();
+                }
+            }
+            let (out, taken) = bulk.counts();
+            assert_eq!(out, taken + network.iter().sum::<usize>() as u64, "seed {seed}: bytes are missing");
+            assert_eq!(bulk.line.len(), line.len());
+        }
+    }
+}
