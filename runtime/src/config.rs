@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use crate::tables::{BulkLimits, TableLimits};
+use crate::tables::{BulkLimits, CONNECTION_PERMITS_MIN, TableLimits};
 
 /// Every limit and habit of a node. The defaults are meant for use; each field says what moving it does.
 ///
@@ -77,7 +77,7 @@ impl Config {
     pub(crate) fn tables(&self) -> TableLimits {
         TableLimits {
             object_permits: self.object_permits.max(2),
-            connection_permits: self.connection_permits.max(32),
+            connection_permits: self.connection_permits.max(CONNECTION_PERMITS_MIN),
             reserve: RESERVE,
             exports_max: self.exports_max,
             inline_max: self.inline_max.min(8 * 1024),

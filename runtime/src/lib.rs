@@ -61,7 +61,7 @@ pub use connection::{Connection, ConnectionStats, Ended, OpenError};
 pub use descriptor::{Attribute, Descriptor, Method, Param};
 pub use error::{AppError, CallError, NoError, Ran};
 pub use node::{ConnectError, Connecting, Node, NodeBuilder, NodeError, NodeStats};
-pub use object::Caller;
+pub use object::{Caller, Restart};
 pub use proxy::Proxy;
 pub use services::{Factory, FactoryAs, Serve};
 pub use trace::{ParseTraceError, TraceContext};

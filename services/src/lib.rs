@@ -109,7 +109,7 @@ pub use proxy_ext::ProxyExt;
 pub use runtime::{
     AppError, Attribute, Call, CallError, Caller, Config, ConnectError, Connecting, Connection,
     ConnectionStats, Descriptor, Ended, Factory, Method, NoError, Node, NodeBuilder, NodeError, NodeStats,
-    Notify, OpenError, Param, ParseTraceError, Pending, Proxy, Ran, Serve, TraceContext,
+    Notify, OpenError, Param, ParseTraceError, Pending, Proxy, Ran, Restart, Serve, TraceContext,
 };
 pub use transport::{Identity, NodeId, Trust};
 pub use void::{Void, VoidProxy, VoidService};

@@ -8,6 +8,7 @@ use std::time::Duration;
 
 use actix::{Actor, ActorContext, Addr, AsyncContext, Context, Handler};
 use tokio::task::AbortHandle;
+use tokio::time::Instant;
 
 use super::{CODE_PROTOCOL, Connection, Ended, Shared};
 use crate::node::NodeInner;
@@ -15,8 +16,12 @@ use crate::wire::Control;
 
 pub(crate) type ConnectionAddr = Addr<ConnectionActor>;
 
-/// How long the peer may take to answer a close.
-const CLOSE_TIMEOUT: Duration = Duration::from_secs(1);
+/// How long nothing may be heard of the peer while a close is under way; a slow link on which answers still flow is given
+/// [`crate::Config::drain_timeout`].
+const CLOSE_SILENCE: Duration = Duration::from_secs(1);
+
+/// How often that is looked at.
+const CLOSE_LOOK: Duration = Duration::from_millis(250);
 
 pub(crate) struct ConnectionActor {
     shared: Arc<Shared>,
@@ -26,6 +31,15 @@ pub(crate) struct ConnectionActor {
     /// Lane readers that have not seen the end of their stream.
     lanes_open: usize,
     closing: Option<Closing>,
+    patience: Option<Patience>,
+}
+
+/// How long a close in good order may still take.
+struct Patience {
+    until: Instant,
+    /// What was received when it was last looked at, and since when it is the same.
+    received: u64,
+    since: Instant,
 }
 
 /// Who said `Close` first.
@@ -50,8 +64,8 @@ pub(crate) enum Message {
     Close { code: u32, reason: String },
     /// Calls of the peer that are under way may end, new ones may not begin.
     Drain,
-    /// The time to close in good order is over.
-    Abandon,
+    /// Look whether a close in good order still gets on.
+    StillClosing,
 }
 
 impl ConnectionActor {
@@ -61,7 +75,7 @@ impl ConnectionActor {
         node: Arc<NodeInner>,
         lanes_open: usize,
     ) -> ConnectionActor {
-        ConnectionActor { shared, link, node, tasks: Vec::new(), lanes_open, closing: None }
+        ConnectionActor { shared, link, node, tasks: Vec::new(), lanes_open, closing: None, patience: None }
     }
 
     pub(crate) fn owns(&mut self, task: AbortHandle) {
@@ -80,7 +94,7 @@ impl ConnectionActor {
         }
         self.shared.with(|tables, _| tables.say_close(code, &reason));
         self.closing = Some(Closing::Us { code, reason });
-        ctx.notify_later(Message::Abandon, CLOSE_TIMEOUT);
+        self.be_patient(ctx);
     }
 
     /// The peer closes: what it had sent before is read first, then its close is answered.
@@ -93,10 +107,31 @@ impl ConnectionActor {
             Some(peer) => self.closing = Some(peer),
             None => {
                 self.closing = Some(Closing::Peer { code, reason });
-                ctx.notify_later(Message::Abandon, CLOSE_TIMEOUT);
+                self.be_patient(ctx);
                 self.answer_close_if_read();
             }
         }
+    }
+
+    /// The rest may flow as long as the peer is heard of, within limits.
+    fn be_patient(&mut self, ctx: &mut Context<Self>) {
+        let now = Instant::now();
+        let until = now + self.node.config.drain_timeout.max(CLOSE_SILENCE);
+        self.patience = Some(Patience { until, received: self.link.stats().received_bytes, since: now });
+        ctx.notify_later(Message::StillClosing, CLOSE_LOOK);
+    }
+
+    fn still_closing(&mut self, ctx: &mut Context<Self>) {
+        let (now, stats) = (Instant::now(), self.link.stats());
+        let Some(patience) = &mut self.patience else { return };
+        if stats.received_bytes != patience.received {
+            (patience.received, patience.since) = (stats.received_bytes, now);
+        }
+        let silence = CLOSE_SILENCE.max(3 * stats.rtt);
+        if now >= patience.until || now.saturating_duration_since(patience.since) >= silence {
+            return self.finish(Ended::ByUs, ctx);
+        }
+        ctx.notify_later(Message::StillClosing, CLOSE_LOOK);
     }
 
     fn answer_close_if_read(&mut self) {
@@ -168,7 +203,7 @@ impl Handler<Message> for ConnectionActor {
             Message::Link(error) => self.finish(ended_by(error), ctx),
             Message::Close { code, reason } => self.close(code, reason, ctx),
             Message::Drain => self.shared.with(|tables, _| tables.drain()),
-            Message::Abandon => self.finish(Ended::ByUs, ctx),
+            Message::StillClosing => self.still_closing(ctx),
         }
     }
 }

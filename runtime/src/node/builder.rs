@@ -6,13 +6,14 @@ use std::sync::atomic::AtomicBool;
 
 use parking_lot::Mutex;
 use tokio::sync::{Notify, oneshot, watch};
-use transport::{Endpoint, Identity, Trust};
+use transport::{Endpoint, Identity, NodeId, Trust};
 
 use super::life::{Life, Thread};
 use super::place::Place;
 use super::trust::Credentials;
 use super::{ConnectError, Node, NodeError, NodeInner, Worker};
 use crate::config::Config;
+use crate::object::Restart;
 use crate::services::{Factory, FactoryAs, Maker, Services};
 
 /// A node to be: what it serves, who it is, whom it trusts.
@@ -35,9 +36,12 @@ use crate::services::{Factory, FactoryAs, Maker, Services};
 #[must_use = "a node runs after `bind` or `start`"]
 pub struct NodeBuilder {
     config: Config,
+    arbiters: Option<usize>,
     identity: Option<Identity>,
     trust: Option<Trust>,
     services: Services,
+    /// A rule was given that applies to no service.
+    stray_rule: bool,
     here: bool,
     place: Place,
 }
@@ -45,31 +49,76 @@ pub struct NodeBuilder {
 impl NodeBuilder {
     /// What every peer finds first; each connection gets an instance of its own. Share state by cloning an `Arc` into the closure.
     pub fn serve<T, F: Factory<T>>(mut self, factory: F) -> Self {
-        self.services.root = Some(Maker::each(factory));
+        self.services.set_root(Maker::each(factory));
         self
     }
 
     /// The same, with one instance for all connections, made when the first one needs it.
     pub fn serve_shared<T, F: Factory<T>>(mut self, factory: F) -> Self {
-        self.services.root = Some(Maker::each(factory).shared());
+        self.services.set_root(Maker::each(factory).shared());
         self
     }
 
     /// For a type with several services: which one is the root.
     pub fn serve_as<P: 'static>(mut self, factory: impl FactoryAs<P>) -> Self {
-        self.services.root = Some(Maker::each_as::<P>(factory));
+        self.services.set_root(Maker::each_as::<P>(factory));
         self
     }
 
     /// A further service under a name of its own; each connection that opens it gets an instance.
     pub fn service<T, F: Factory<T>>(mut self, name: &str, factory: F) -> Self {
-        self.services.named.push((name.to_owned(), Maker::each(factory)));
+        self.services.add(name, Maker::each(factory));
         self
     }
 
     /// A further service with one instance for all connections.
     pub fn service_shared<T, F: Factory<T>>(mut self, name: &str, factory: F) -> Self {
-        self.services.named.push((name.to_owned(), Maker::each(factory).shared()));
+        self.services.add(name, Maker::each(factory).shared());
+        self
+    }
+
+    /// Only these nodes may open the service that was given just before; to others it does not exist: its name is unknown, and a
+    /// root is void.
+    ///
+    /// The rule is asked once for each connection, when the service is opened. It is no rule for calls: whoever may open a service
+    /// may hand its proxy on.
+    ///
+    /// ```
+    /// # use duologue_runtime::Node;
+    /// # use transport::{NodeId, Trust};
+    /// # fn start(operators: Vec<NodeId>, trust: Trust) {
+    /// let node = Node::builder()
+    ///     .trust(trust)
+    ///     // .serve(|| Desk { total: 0 })
+    ///     // .service("Admin", || Admin)
+    ///     .allow(operators);
+    /// # }
+    /// ```
+    pub fn allow(self, peers: impl IntoIterator<Item = NodeId>) -> Self {
+        let peers: std::collections::HashSet<NodeId> = peers.into_iter().collect();
+        self.allow_if(move |peer| peers.contains(&peer))
+    }
+
+    /// The same, for those of whom `rule` says so. Several rules for one service all count.
+    pub fn allow_if(mut self, rule: impl Fn(NodeId) -> bool + Send + Sync + 'static) -> Self {
+        match self.services.last() {
+            Some(service) => service.allow(rule),
+            None => self.stray_rule = true,
+        }
+        self
+    }
+
+    /// How instances of the service that was given just before are made anew after a panic; before any service, of all services
+    /// for which nothing else is said.
+    ///
+    /// ```
+    /// use duologue_runtime::{Node, Restart};
+    ///
+    /// // A panic in a `&mut self` method of any service ends its instance.
+    /// let node = Node::builder().restart(Restart::never());
+    /// ```
+    pub fn restart(mut self, restart: Restart) -> Self {
+        self.services.set_restart(restart);
         self
     }
 
@@ -92,9 +141,9 @@ impl NodeBuilder {
         self
     }
 
-    /// How many threads the node runs; see [`Config::arbiters`].
+    /// How many threads the node runs, whatever the config says; see [`Config::arbiters`].
     pub fn arbiters(mut self, count: usize) -> Self {
-        self.config.arbiters = count;
+        self.arbiters = Some(count);
         self
     }
 
@@ -143,7 +192,11 @@ impl NodeBuilder {
     }
 
     async fn launch(self, address: Option<String>) -> Result<Node, NodeError> {
-        let NodeBuilder { config, identity, trust, services, here, place } = self;
+        let NodeBuilder { mut config, arbiters, identity, trust, services, stray_rule, here, place } = self;
+        if stray_rule {
+            return Err(NodeError::NothingToAllow);
+        }
+        config.arbiters = arbiters.unwrap_or(config.arbiters);
         let (workers, thread) = if here {
             (vec![worker_here()?], None)
         } else {
@@ -153,7 +206,10 @@ impl NodeBuilder {
         let credentials = Credentials::new(identity, trust);
         let endpoint = match address {
             None => None,
-            Some(address) => Some(bind(&address, &credentials, &config, &place, &workers[0]).await?),
+            Some(address) => {
+                let rules = services.has_rules();
+                Some(bind(&address, &credentials, &config, &place, rules, &workers[0]).await?)
+            }
         };
         let node = Arc::new(NodeInner {
             config,
@@ -185,12 +241,16 @@ async fn bind(
     credentials: &Credentials,
     config: &Config,
     place: &Place,
+    rules: bool,
     worker: &Worker,
 ) -> Result<Endpoint, NodeError> {
     let wrong = |reason: String| NodeError::Address { address: address.to_owned(), reason };
     let resolved = tokio::net::lookup_host(address).await.map_err(|e| wrong(e.to_string()))?;
     let at = resolved.into_iter().next().ok_or_else(|| wrong("the name has no address".into()))?;
     let (identity, trust) = if at.ip().to_canonical().is_loopback() {
+        if rules && !credentials.trust_chosen() {
+            return Err(NodeError::RulesWithoutTrust(at));
+        }
         credentials.local()?
     } else if credentials.trust_chosen() {
         credentials.listening().map_err(|e| match e {

@@ -33,19 +33,19 @@ impl Connecting {
 
     /// What the peer finds as this side's root, instead of the node's own: an instance for this connection.
     pub fn serve<T, F: Factory<T>>(mut self, factory: F) -> Connecting {
-        self.services().root = Some(Maker::each(factory));
+        self.services().set_root(Maker::each(factory));
         self
     }
 
     /// The same, for a type with several services.
     pub fn serve_as<P: 'static>(mut self, factory: impl FactoryAs<P>) -> Connecting {
-        self.services().root = Some(Maker::each_as::<P>(factory));
+        self.services().set_root(Maker::each_as::<P>(factory));
         self
     }
 
     /// A further service of this side on this connection.
     pub fn service<T, F: Factory<T>>(mut self, name: &str, factory: F) -> Connecting {
-        self.services().named.push((name.to_owned(), Maker::each(factory)));
+        self.services().add(name, Maker::each(factory));
         self
     }
 
@@ -100,7 +100,7 @@ async fn dial(
     if whereto == Whereto::Here && !link.remote_address().ip().to_canonical().is_loopback() {
         // The name has changed its mind since it was looked up, and this trust is for this machine only.
         link.close(0, "");
-        return Err(ConnectError::NeedsIdentity(target));
+        return Err(ConnectError::Moved(target));
     }
     let opened = connection::dialed(link, node, life, on, services).await;
     opened.map_err(|e| ConnectError::of_hello(&target, e))

@@ -24,6 +24,16 @@ pub enum NodeError {
          `.trust(Trust::known_hosts(path))` or `.trust(Trust::danger_anyone())`, and give the node a lasting `.identity(..)`"
     )]
     TrustNotChosen(SocketAddr),
+    /// Some services are not for everybody (`.allow`), but nobody said who may connect, and on this address every process of this
+    /// machine may.
+    #[error(
+        "every process of this machine may connect to {0}, but `.allow` makes some services not for everybody: \
+         say who may connect with `.trust(..)`, and give the node a lasting `.identity(..)`"
+    )]
+    RulesWithoutTrust(SocketAddr),
+    /// `.allow` or `.allow_if` was said before any service was given.
+    #[error("`.allow` says who may open the service given before it, and there is none")]
+    NothingToAllow,
     /// The endpoint could not be opened.
     #[error(transparent)]
     Bind(#[from] BindError),
@@ -67,6 +77,9 @@ pub enum ConnectError {
          give it a lasting one with `.identity(Identity::load_or_create(path)?)` and say whom it trusts with `.trust(..)`"
     )]
     NeedsIdentity(String),
+    /// The name led to this machine when it was looked up and to another one when it was dialed.
+    #[error("`{0}` led to this machine when it was looked up, and to another one when it was dialed")]
+    Moved(String),
     /// The key of the user's configuration directory could not be used.
     #[error(transparent)]
     Identity(#[from] IdentityError),

@@ -28,7 +28,7 @@ use transport::{Endpoint, NodeId};
 
 use crate::config::Config;
 use crate::connection::{self, Connection, ConnectionStats, Message, Shared};
-use crate::object::Dispatch;
+use crate::object::{Dispatch, Make};
 use crate::proxy::{Handle, Proxy};
 use crate::services::Services;
 use place::Place;
@@ -76,7 +76,7 @@ pub(crate) struct NodeInner {
 /// What a shutdown may take beside the drain.
 const SHUTDOWN_MAX: Duration = Duration::from_secs(5);
 
-/// How long connections may take to close; each has a limit of its own, unless its thread is blocked.
+/// How much longer than its own limit a connection may take to close, should its thread be blocked.
 const CLOSE_MAX: Duration = Duration::from_secs(2);
 
 /// What a node holds at this moment: the sum over its connections.
@@ -150,7 +150,7 @@ impl Node {
     {
         let here = Worker::current().filter(|here| self.inner.workers.contains(here));
         let worker = here.unwrap_or_else(|| self.inner.least_loaded().1);
-        P::from_handle(Handle::local(crate::object::host::<P, S>(Box::new(make), &worker)))
+        P::from_handle(Handle::local(crate::object::host::<P, S>(Make::once(make), &worker)))
     }
 
     /// The open connections.
@@ -205,7 +205,7 @@ impl Node {
                 node.life.stop().await;
             });
         });
-        let limit = self.inner.config.drain_timeout + SHUTDOWN_MAX;
+        let limit = 2 * self.inner.config.drain_timeout + SHUTDOWN_MAX;
         let ended = async {
             let _ = down.wait_for(|down| *down).await;
             self.life.ended().await;
@@ -318,7 +318,7 @@ impl NodeInner {
                 connection.closed().await;
             }
         };
-        if tokio::time::timeout(CLOSE_MAX, closed).await.is_err() {
+        if tokio::time::timeout(self.config.drain_timeout + CLOSE_MAX, closed).await.is_err() {
             tracing::warn!("a connection could not be closed in time");
         }
     }

@@ -6,7 +6,7 @@
 use std::cell::RefCell;
 use std::future::Future;
 use std::pin::{Pin, pin};
-use std::sync::atomic::{AtomicU8, AtomicU64, Ordering};
+use std::sync::atomic::{AtomicU8, AtomicU32, AtomicU64, Ordering};
 use std::sync::{Arc, Weak};
 use std::task::{Context, Poll, Waker};
 
@@ -54,6 +54,8 @@ pub(crate) struct CallContext {
     trace: Option<Box<Traced>>,
     /// 0: it holds no turn that others could wait for.
     token: AtomicU64,
+    /// Of the instance on which it runs.
+    incarnation: AtomicU32,
     stop: AtomicU8,
     waker: Mutex<Option<Waker>>,
 }
@@ -67,6 +69,7 @@ impl CallContext {
             deadline,
             trace: None,
             token: AtomicU64::new(0),
+            incarnation: AtomicU32::new(0),
             stop: AtomicU8::new(0),
             waker: Mutex::new(None),
         }
@@ -107,6 +110,10 @@ impl CallContext {
 
     pub(crate) fn set_token(&self, token: Token) {
         self.token.store(token.0, Ordering::Relaxed);
+    }
+
+    pub(crate) fn set_incarnation(&self, incarnation: u32) {
+        self.incarnation.store(incarnation, Ordering::Relaxed);
     }
 
     /// The call is to stop; the weightiest reason counts.
@@ -247,6 +254,12 @@ impl Caller {
     /// The trace that the call belongs to, if it is part of one: the calls made in its handler are part of it too.
     pub fn trace(&self) -> Option<TraceContext> {
         self.0.as_ref()?.trace().map(|traced| traced.context)
+    }
+
+    /// How often the instance on which the call runs was made anew after a panic, 0 for the first one; see
+    /// [`Restart`](crate::Restart). State that the former instance kept is lost where this is not 0.
+    pub fn incarnation(&self) -> u32 {
+        self.0.as_ref().map_or(0, |c| c.incarnation.load(Ordering::Relaxed))
     }
 
     /// True if the caller has cancelled the call or its time is over: for a method that does not await.

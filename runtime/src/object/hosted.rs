@@ -1,8 +1,12 @@
 //! A value on its thread, behind its fair turn: `&self` calls together, a `&mut self` call alone, in order of arrival.
 //!
 //! A call that is ready at its first poll is answered without a task. One that waits, for its turn or in its own code,
-//! becomes a task that ends by its result, its deadline, a stop, or a panic. A panic ends only its own call; in a
-//! `&mut self` method it ends the object, whose half-changed state is nobody's friend.
+//! becomes a task that ends by its result, its deadline, a stop, or a panic. A panic ends only its own call; after one in a
+//! `&mut self` method the half-changed value is nobody's friend: [`recovery`] says what takes its place.
+
+mod recovery;
+
+pub(crate) use recovery::Recovery;
 
 use std::any::Any;
 use std::cell::{Cell, RefCell, RefMut};
@@ -19,7 +23,7 @@ use tokio::time::{Sleep, sleep_until};
 use super::context::{CallContext, Stop, enter, poll_in};
 use super::local::Fate;
 use super::starts::Starts;
-use super::{Incoming, Shape};
+use super::{Hook, Incoming, Shape};
 use crate::connection::Connection;
 use crate::error::{Fault, Ran};
 use crate::tables::{Access, Arrival, Ticket, Turn};
@@ -41,6 +45,10 @@ struct Inner<S> {
     /// Whether calls may wait for each other here, so that each needs a token.
     exclusive: bool,
     gone: Cell<bool>,
+    /// How often the value was made anew.
+    incarnation: Cell<u32>,
+    /// How it is made anew, if it is.
+    recovery: Option<RefCell<Recovery<S>>>,
     fate: Arc<Fate>,
 }
 
@@ -59,7 +67,12 @@ impl<S> Clone for Hosted<S> {
 type Work<T> = Pin<Box<dyn Future<Output = T>>>;
 
 impl<S: 'static> Hosted<S> {
-    pub(crate) fn new(value: S, exclusive: bool, fate: Arc<Fate>) -> Hosted<S> {
+    pub(crate) fn new(
+        value: S,
+        exclusive: bool,
+        recovery: Option<Recovery<S>>,
+        fate: Arc<Fate>,
+    ) -> Hosted<S> {
         Hosted(Rc::new(Inner {
             value: RefCell::new(Some(value)),
             turn: RefCell::new(Turn::new()),
@@ -68,6 +81,8 @@ impl<S: 'static> Hosted<S> {
             writer: RefCell::default(),
             exclusive,
             gone: Cell::new(false),
+            incarnation: Cell::new(0),
+            recovery: recovery.map(RefCell::new),
             fate,
         }))
     }
@@ -113,8 +128,18 @@ impl<S: 'static> Hosted<S> {
     }
 
     /// Runs a hook of a connection, in line with the calls.
-    pub(crate) fn hook(&self, call: Incoming, connection: Connection, hook: fn(&mut S, &Connection)) {
-        self.write_now::<super::Plain<()>, _>(call, move |value| hook(value, &connection));
+    pub(crate) fn hook(
+        &self,
+        call: Incoming,
+        which: Hook,
+        connection: Connection,
+        hook: fn(&mut S, &Connection),
+    ) {
+        let me = self.clone();
+        self.write_now::<super::Plain<()>, _>(call, move |value| {
+            me.note(which, &connection);
+            hook(value, &connection);
+        });
     }
 
     /// The object ends: running calls are stopped, waiting ones refused, the value is dropped when nobody uses it.
@@ -132,10 +157,14 @@ impl<S: 'static> Hosted<S> {
     fn drop_value_if_unused(&self) {
         if self.0.gone.get() && self.0.tasks.borrow().is_empty() {
             let value = self.0.value.try_borrow_mut().ok().and_then(|mut v| v.take());
-            if catch_unwind(AssertUnwindSafe(|| drop(value))).is_err() {
-                tracing::error!("the drop of a service instance panicked");
-            }
+            recovery::drop_quietly(value);
         }
+    }
+
+    /// The call holds its turn and begins to run.
+    fn begin(&self, call: &mut Incoming) {
+        call.replier.began = true;
+        call.context.set_incarnation(self.0.incarnation.get());
     }
 
     /// Asks for the turn. `Err` has already answered the call.
@@ -183,11 +212,11 @@ impl<S: 'static> Hosted<S> {
             let work: Work<R::Returned> = Box::pin(async move { method(&inner) });
             return self.spawn::<R>(call, access, ticket, false, work);
         }
-        call.replier.began = true;
+        self.begin(&mut call);
         let context = call.context.clone();
         let outcome = catch_unwind(AssertUnwindSafe(|| enter(&context, || method(&self.0))));
-        self.leave(ticket);
-        self.settle::<R>(call, access, outcome);
+        self.depart(&call, access, ticket, &outcome);
+        self.settle::<R>(call, outcome);
     }
 
     fn start<R: Shape>(&self, call: Incoming, access: Access, work: impl FnOnce() -> Work<R::Returned>) {
@@ -196,7 +225,7 @@ impl<S: 'static> Hosted<S> {
         if !entered {
             return self.spawn::<R>(call, access, ticket, false, work);
         }
-        call.replier.began = true;
+        self.begin(&mut call);
         if access == Access::Write {
             *self.0.writer.borrow_mut() = Some(call.name());
         }
@@ -208,8 +237,8 @@ impl<S: 'static> Hosted<S> {
             Err(panic) => Err(panic),
         };
         drop(work);
-        self.leave(ticket);
-        self.settle::<R>(call, access, outcome);
+        self.depart(&call, access, ticket, &outcome);
+        self.settle::<R>(call, outcome);
     }
 
     /// A call that has to wait becomes a task. It is polled again at once, with a waker of its own.
@@ -265,12 +294,23 @@ impl<S: 'static> Hosted<S> {
         }
     }
 
-    fn settle<R: Shape>(
+    /// The call has ended: its turn is given up, or kept until a value that it has spoilt is replaced.
+    fn depart<T>(
         &self,
-        call: Incoming,
+        call: &Incoming,
         access: Access,
-        outcome: Result<R::Returned, Box<dyn Any + Send>>,
+        ticket: Option<Ticket>,
+        outcome: &Result<T, Box<dyn Any + Send>>,
     ) {
+        match outcome {
+            Err(panic) if access == Access::Write => {
+                self.spoilt(ticket, format!("{} panicked: {}", call.name(), panic_text(&**panic)));
+            }
+            _ => self.leave(ticket),
+        }
+    }
+
+    fn settle<R: Shape>(&self, call: Incoming, outcome: Result<R::Returned, Box<dyn Any + Send>>) {
         match outcome {
             Ok(returned) => {
                 // Encoding runs code of the user's types: its panic is the call's own.
@@ -278,12 +318,7 @@ impl<S: 'static> Hosted<S> {
             }
             Err(panic) => {
                 let text = panic_text(&*panic);
-                let name = call.name();
-                tracing::error!(method = %name, panic = %text, "a handler panicked");
-                if access == Access::Write {
-                    self.0.fate.die(&format!("{name} panicked: {text}"));
-                    self.end();
-                }
+                tracing::error!(method = %call.name(), panic = %text, "a handler panicked");
                 call.fault(Fault::new(FaultCode::PANICKED, Ran::Yes, text));
             }
         }
@@ -356,7 +391,7 @@ impl<S: 'static, R: Shape> Future for Task<S, R> {
                 }
             }
             this.entered = true;
-            call.replier.began = true;
+            this.me.begin(call);
             if this.access == Access::Write {
                 *this.me.0.writer.borrow_mut() = Some(call.name());
             }
@@ -383,8 +418,12 @@ impl<S: 'static, R: Shape> Task<S, R> {
         let holder = (!self.entered).then(|| self.me.0.writer.borrow().clone()).flatten();
         self.drop_work();
         match outcome {
-            Ok(outcome) => self.me.settle::<R>(call, self.access, outcome),
+            Ok(outcome) => {
+                self.me.depart(&call, self.access, self.ticket, &outcome);
+                self.me.settle::<R>(call, outcome);
+            }
             Err(why) => {
+                self.me.leave(self.ticket);
                 let ran = if self.entered { Ran::Yes } else { Ran::Never };
                 let mut fault = why.fault(ran);
                 if let (Stop::Deadline, Some(holder)) = (why, holder) {
@@ -399,7 +438,7 @@ impl<S: 'static, R: Shape> Task<S, R> {
         self.me.drop_value_if_unused();
     }
 
-    /// Drops the method's future, leaves the turn and the list of tasks.
+    /// Drops the method's future, leaves the list of tasks; the turn is still to be left.
     fn drop_work(&mut self) {
         let work = self.work.take();
         if catch_unwind(AssertUnwindSafe(|| drop(work))).is_err() {
@@ -412,7 +451,6 @@ impl<S: 'static, R: Shape> Task<S, R> {
             }
         }
         self.me.0.tasks.borrow_mut().try_remove(self.task);
-        self.me.leave(self.ticket);
     }
 }
 
@@ -420,6 +458,7 @@ impl<S: 'static, R: Shape> Drop for Task<S, R> {
     fn drop(&mut self) {
         if self.call.is_some() {
             self.drop_work();
+            self.me.leave(self.ticket);
         }
     }
 }

@@ -14,7 +14,8 @@ use tokio::sync::watch;
 use tokio::time::Instant;
 
 use super::hosted::panic_text;
-use super::{CallContext, Delivery, Dispatch, Hosted, Incoming, Interface, Replier, Stop};
+use super::make::{Again, Make};
+use super::{CallContext, Delivery, Dispatch, Hosted, Incoming, Interface, Recovery, Replier, Stop};
 use crate::connection::{Connection, Shared};
 use crate::descriptor::Descriptor;
 use crate::error::{Fault, Ran};
@@ -22,9 +23,6 @@ use crate::node::Worker;
 use crate::proxy::{Handle, Proxy};
 use crate::values::ArgsIn;
 use crate::wire::FaultCode;
-
-/// Makes a service instance on the thread where it will live.
-pub type Make<S> = Box<dyn FnOnce() -> S + Send>;
 
 /// The address of an object of this process. It lives while an address, a proxy or a peer holds it.
 #[derive(Clone)]
@@ -245,6 +243,7 @@ impl<P: Dispatch<S>, S: 'static> Handler<RunHook> for Host<P, S> {
         let call = Incoming::new(Replier::nobody(), context, P::DESCRIPTOR, u16::MAX);
         self.hosted.hook(
             call,
+            hook,
             connection,
             match hook {
                 Hook::Connected => P::on_connect,
@@ -351,10 +350,11 @@ pub fn host<P: Dispatch<S>, S: 'static>(make: Make<S>, on: &Worker) -> LocalObje
     let object =
         LocalObject::new(TypeId::of::<P>(), P::DESCRIPTOR, Box::new(Mail::<P, S> { addr }), fate.clone());
     let unstarted = Unstarted(Some(fate.clone()));
-    let start = move || match catch_unwind(AssertUnwindSafe(make)) {
+    let Make { first, again } = make;
+    let start = move || match catch_unwind(AssertUnwindSafe(first)) {
         Ok(value) => {
             unstarted.started();
-            start::<P, S>(value, fate, rx);
+            start::<P, S>(value, again, fate, rx);
         }
         Err(panic) => {
             let text = panic_text(&*panic);
@@ -366,9 +366,16 @@ pub fn host<P: Dispatch<S>, S: 'static>(make: Make<S>, on: &Worker) -> LocalObje
     object
 }
 
-fn start<P: Dispatch<S>, S: 'static>(value: S, fate: Arc<Fate>, rx: channel::AddressReceiver<Host<P, S>>) {
+fn start<P: Dispatch<S>, S: 'static>(
+    value: S,
+    again: Option<Again<S>>,
+    fate: Arc<Fate>,
+    rx: channel::AddressReceiver<Host<P, S>>,
+) {
     let exclusive = P::DESCRIPTOR.exclusive || P::HOOKS;
-    let host = Host::<P, S> { hosted: Hosted::new(value, exclusive, fate), _interface: PhantomData };
+    let recovery = again.map(|again| Recovery::new(again, P::on_connect));
+    let hosted = Hosted::new(value, exclusive, recovery, fate);
+    let host = Host::<P, S> { hosted, _interface: PhantomData };
     tokio::task::spawn_local(Context::with_receiver(rx).into_future(host));
 }
 
@@ -386,7 +393,7 @@ pub fn local<P: Dispatch<S> + Proxy, S: 'static>(value: S) -> P {
     let fate = Fate::new();
     let started = {
         let fate = fate.clone();
-        Worker::run_here(move || start::<P, S>(value, fate, rx))
+        Worker::run_here(move || start::<P, S>(value, None, fate, rx))
     };
     debug_assert!(started, "a worker's thread takes jobs");
     let mailbox = Box::new(Mail::<P, S> { addr });

@@ -7,16 +7,21 @@ mod context;
 mod hosted;
 mod incoming;
 mod local;
+mod make;
+mod restart;
 mod shape;
 mod starts;
 
 pub use context::Caller;
 pub(crate) use context::{CallContext, Nested, Stop, aside, current, nested};
 pub use hosted::Hosted;
+pub(crate) use hosted::Recovery;
 pub use incoming::Incoming;
 pub(crate) use incoming::{Delivery, Replier};
 pub(crate) use local::{Hook, Mailbox, fresh_key};
-pub use local::{LocalObject, Make, host, local};
+pub use local::{LocalObject, host, local};
+pub use make::Make;
+pub use restart::Restart;
 pub use shape::{Data, Fallible, Faulting, Plain, ResultLike, Shape};
 
 use crate::connection::Connection;

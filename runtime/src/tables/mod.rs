@@ -165,6 +165,8 @@ pub(crate) enum Violation {
     TooManyHops(u8),
     #[error("more bytes are said to be taken than were sent")]
     TooMuchTaken,
+    #[error("it offers fewer permits than a call may cost")]
+    TooFewPermits,
     #[error("a second hello")]
     SecondHello,
     #[error("a frame of kind {0:?} does not belong here")]
@@ -240,6 +242,9 @@ struct ParkedFault {
 /// Writers to be woken: nearly always one at most.
 pub(crate) type Wakers = smallvec::SmallVec<[std::task::Waker; 1]>;
 
+/// The fewest permits of a connection with which every call can go: two of the largest.
+pub(crate) const CONNECTION_PERMITS_MIN: u32 = 32;
+
 /// Names per lane that a host keeps.
 const NAMES_MAX: usize = 1_024;
 
@@ -292,9 +297,12 @@ impl Tables {
         if self.peer.is_some() {
             return Err(Violation::SecondHello);
         }
+        if hello.object_permits == 0 || hello.connection_permits < CONNECTION_PERMITS_MIN {
+            return Err(Violation::TooFewPermits);
+        }
         self.permits = Permits::new(PermitLimits {
-            object: self.limits.object_permits.min(hello.object_permits).max(1),
-            connection: self.limits.connection_permits.min(hello.connection_permits).max(32),
+            object: self.limits.object_permits.min(hello.object_permits),
+            connection: self.limits.connection_permits.min(hello.connection_permits),
             reserve: self.limits.reserve,
         });
         self.limits.inline_max = self.limits.inline_max.min(hello.inline_max as usize);

@@ -15,7 +15,7 @@ use std::fmt;
 use std::hash::{Hash, Hasher};
 use std::marker::PhantomData;
 
-use runtime::private::{Handle, Proxy, deserialize_proxy, host, serialize_proxy};
+use runtime::private::{Handle, Make, Proxy, deserialize_proxy, host, serialize_proxy};
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
 pub use arity::{Call0, Call1, Call2, Call3, Call4, Call5, Call6, Call7, Call8};
@@ -56,7 +56,7 @@ impl<S: Signature> Callback<S> {
     /// Where a method is called on an argument, rustc asks for the argument's type: `|name: String| name.len()`.
     pub fn new<F: SyncClosure<S>>(closure: F) -> Self {
         Self::from_handle(Handle::lazy(Box::new(move |worker| {
-            host::<Self, Alone<F>>(Box::new(move || Alone(closure)), worker)
+            host::<Self, Alone<F>>(Make::once(move || Alone(closure)), worker)
         })))
     }
 
@@ -64,7 +64,7 @@ impl<S: Signature> Callback<S> {
     /// together. The futures stay on one thread and need not be `Send`.
     pub fn new_async<F: AsyncClosure<S>>(closure: F) -> Self {
         Self::from_handle(Handle::lazy(Box::new(move |worker| {
-            host::<Self, Together<F>>(Box::new(move || Together(closure)), worker)
+            host::<Self, Together<F>>(Make::once(move || Together(closure)), worker)
         })))
     }
 }

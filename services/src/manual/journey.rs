@@ -87,7 +87,7 @@
 //! | `Cancel` arrives | the context's stop flag wakes the task, which drops the method's future and answers `Cancelled` | – |
 //! | the deadline passes at the holder | `keep_time` → `Tables::expire`: the waiter is told, then as if dropped | `Deadline`, never or unknown |
 //! | the deadline passes at the host | the task's timer, then as by `Cancel` | `Deadline` |
-//! | the method panics | `catch_unwind` around each poll | `Panicked`; after `&mut self` the object is gone |
+//! | the method panics | `catch_unwind` around each poll | `Panicked`; after `&mut self` the service is made anew (`object/hosted/recovery.rs`), an object by reference is gone |
 //! | the object is revoked | `Fate::die` tells each connection that holds it; running calls are stopped | `Gone` |
 //! | a `Replier` is dropped unanswered | its drop answers `Gone` or `Panicked` | the same |
 //! | the connection ends | `Tables::end` answers all that waits and stops all that runs | `Disconnected`, never or unknown |

@@ -29,7 +29,7 @@
 //! | `arbiters` | one for each core | 1 to 1,024 | – |
 //! | `shared_lanes` | 1 | 1 to 64; the dialer's counts | – |
 //! | `object_permits` | 4,160: 4,096 and 64 in reserve for nested calls | at least 2; the smaller of both peers' | further calls wait at the caller, in order; at their deadline `Deadline`, never ran |
-//! | `connection_permits` | 16,384 KiB, of which 1,024 in reserve for nested calls | at least 32; the smaller of both peers' | the same |
+//! | `connection_permits` | 16,384 KiB, of which 1,024 in reserve for nested calls | at least 32 (a peer that offers less is refused); the smaller of both peers' | the same |
 //! | `exports_max` | 65,536 objects each way | – | a call that would hand one more over: `Overloaded`, never ran; a result: `BadReply`. The smaller of both sides' counts; a peer that hands over more than it was told loses its connection |
 //! | `inline_max` | 8,192 bytes of body | at most 8,192; the smaller of both peers' | arguments: `NotSent`; a result: `BadReply` |
 //! | `outbox_max` | 1 MiB waiting to be written on a lane | – | no further call is started on the connection, in either direction, until it is written |
@@ -76,13 +76,21 @@
 //! | nodes a reference may have passed | 8 | a peer that sends more loses the connection (none passes any today) |
 //! | text of a fault or a reason | 1,024 bytes | cut |
 //! | the peer's time to take what is written | `idle_timeout` | it loses the connection |
-//! | the peer's time to answer a close | 1 s | the link is closed without |
+//! | the peer's time to answer a close | `drain_timeout`, while something is heard of it at least once a second | the link is closed without |
 //! | methods of a service | 65,535 | compile error |
 //! | arguments of a callback | 8 | compile error |
 //! | addresses of a name that are tried | 16 | the rest is left out |
 //!
 //! "Loses the connection" is [`Ended::Violation`](crate::Ended::Violation) at the side that notices, and
 //! [`Ended::ByPeer`](crate::Ended::ByPeer) with code 1 and the rule in words at the other.
+//!
+//! # Of a service: `Restart`
+//!
+//! | field | default | at the limit |
+//! |---|---|---|
+//! | `max` | 5 restarts of an instance that panicked in `&mut self` .. | `Gone`, never ran, with the last panic and the budget in its reason |
+//! | `within` | .. within 60 s | – |
+//! | `delay`, `delay_max` | the first restart at once, the second after 100 ms, each further one after twice as long, 10 s at most | calls wait in line, within their deadlines |
 //!
 //! # What a held proxy costs
 //!

@@ -64,8 +64,12 @@
 //!
 //! # What a peer can do
 //!
-//! * **Open the services that the node serves**, all of them: there are no rules per service yet. A method
-//!   that must know asks [`Caller::peer`](crate::Caller::peer).
+//! * **Open the services that the node serves**, unless a rule keeps it out:
+//!   [`NodeBuilder::allow`](crate::NodeBuilder::allow) names who may open the service given just before,
+//!   [`allow_if`](crate::NodeBuilder::allow_if) asks a closure. To others the service does not exist: its name is
+//!   unknown, a root is void; the node logs who asked. A node whose address lets every process of this machine
+//!   in because nobody chose a trust refuses to start with such a rule. A rule is asked when a service is
+//!   opened, not at each call; a method that must know asks [`Caller::peer`](crate::Caller::peer).
 //! * **Call the methods of the traits** behind the objects it was handed. Nothing else of a type is
 //!   reachable; there is no way to list or to fetch attributes.
 //! * **Name only what it holds.** Objects have numbers per connection and direction. A call to a number that

@@ -3,9 +3,9 @@
 
 use std::time::{Duration, Instant};
 
-use duologue::Config;
+use duologue::{Config, Restart};
 use duologue_tests::hostile::{Frame, Hello, Peer, UNITS, control, control_frame, kind, pack, release};
-use duologue_tests::nodes::{run, run_for, settles};
+use duologue_tests::nodes::{run, run_for, settles, small};
 use duologue_tests::probe::{Event, method};
 use duologue_tests::process::Process;
 
@@ -166,7 +166,7 @@ fn a_peer_that_announces_the_end_of_unknown_objects_for_ever_is_closed() {
 #[test]
 fn a_gone_object_is_not_named_again_for_every_release() {
     run(async {
-        let mut victim = Victim::start().await;
+        let mut victim = Victim::of(small().restart(Restart::never())).await;
         let mut peer = Peer::dial(victim.address()).await;
         let root = peer.root().await;
         assert_eq!(victim.heard.next().await, Event::Connected);

@@ -208,8 +208,8 @@ fn tiny_limits_in_a_hello_slow_its_own_callers_only() {
         let dialing = tokio::spawn(node.connect(server.target()).into_future());
         let (link, mut control) = server.control().await;
         let tiny = Hello {
-            object_permits: 0,
-            connection_permits: 0,
+            object_permits: 1,
+            connection_permits: 32,
             inline_max: 0,
             deadline_ms: 0,
             ..Hello::default()
@@ -224,5 +224,28 @@ fn tiny_limits_in_a_hello_slow_its_own_callers_only() {
             other => panic!("{other:?}"),
         }
         drop(link);
+    });
+}
+
+#[test]
+fn a_peer_that_offers_fewer_permits_than_a_call_may_cost_is_refused() {
+    run(async {
+        let few = [
+            Hello { object_permits: 0, lanes: 0, ..Hello::default() },
+            Hello { connection_permits: 31, lanes: 0, ..Hello::default() },
+        ];
+        for hello in few {
+            let server = Server::bind();
+            let node = small().start().await.unwrap();
+            let dialing = tokio::spawn(node.connect(server.target()).into_future());
+            let (_link, mut control) = server.control().await;
+            control.put(hello.to_bytes()).await;
+            match dialing.await.unwrap() {
+                Err(ConnectError::Hello { reason, .. }) => {
+                    assert_eq!(reason, "it offers fewer permits than a call may cost");
+                }
+                other => panic!("{other:?}"),
+            }
+        }
     });
 }

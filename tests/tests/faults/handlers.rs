@@ -2,7 +2,7 @@
 
 use std::time::{Duration, Instant};
 
-use duologue::{CallError, Ran};
+use duologue::{CallError, Ran, Restart};
 use duologue_tests::hostile::{Frame, Peer, fault, kind, ran};
 use duologue_tests::nodes::{dial, run, small};
 use duologue_tests::probe::{Event, ProbingProxy, method};
@@ -31,7 +31,7 @@ fn a_handler_that_panics_fails_its_call_only() {
 #[test]
 fn a_handler_that_panics_alone_ends_its_object_and_no_other() {
     run(async {
-        let mut victim = Victim::start().await;
+        let mut victim = Victim::of(small().restart(Restart::never())).await;
         let client = small().start().await.unwrap();
         let connection = dial(&client, &victim.node).await;
         let probe: ProbingProxy = connection.root().await.unwrap();

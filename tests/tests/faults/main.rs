@@ -16,7 +16,7 @@ mod trust;
 use std::net::SocketAddr;
 use std::time::Duration;
 
-use duologue::{Config, Connection, Node, NodeStats};
+use duologue::{Config, Connection, Node, NodeBuilder, NodeStats};
 use duologue_tests::events::{Heard, events};
 use duologue_tests::nodes::{dial, listen, small};
 use duologue_tests::probe::{Event, Probe, ProbingProxy};
@@ -41,8 +41,12 @@ impl Victim {
     }
 
     async fn with(config: Config) -> Victim {
+        Victim::of(small_of(config)).await
+    }
+
+    async fn of(builder: NodeBuilder) -> Victim {
         let (tell, mut heard) = events();
-        let node = listen(small_of(config).serve(move || Probe::new(&tell))).await;
+        let node = listen(builder.serve(move || Probe::new(&tell))).await;
         let client = small().start().await.expect("the neighbour starts");
         let connection = dial(&client, &node).await;
         let probe = connection.root().await.expect("a probe is served");
@@ -78,9 +82,8 @@ impl Victim {
     }
 }
 
-fn small_of(config: Config) -> duologue::NodeBuilder {
-    // The settings first: they bring a number of threads with them.
-    Node::builder().config(config).arbiters(1)
+fn small_of(config: Config) -> NodeBuilder {
+    small().config(config)
 }
 
 /// A node that notices within a second that its peer is gone.

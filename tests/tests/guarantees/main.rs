@@ -4,6 +4,7 @@
 //! many calls, objects and connections is in `leaks`.
 #![allow(clippy::unwrap_used, reason = "a test that fails says so by panicking")]
 
+mod allow;
 mod borrow;
 mod bytes;
 mod cancel;
@@ -20,4 +21,5 @@ mod pending;
 mod permits;
 mod reach;
 mod reentry;
+mod restart;
 mod trace;

@@ -3,8 +3,8 @@
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 
-use duologue::Ran;
 use duologue::prelude::*;
+use duologue::{Ran, Restart};
 use duologue_tests::events::{Gate, Tell, events};
 use duologue_tests::nodes::{begin_all, dial, pair, pair_of, run, small};
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
@@ -196,11 +196,12 @@ fn what_runs_on_an_object_that_is_revoked_is_stopped() {
 }
 
 #[test]
-fn a_shared_instance_that_panicked_alone_is_made_anew_for_the_next_connection() {
+fn a_shared_instance_that_is_gone_is_made_anew_for_the_next_connection() {
     run(async {
         let charge = Charge::default();
         charge.gate.open();
-        let pair = pair_of(small().serve_shared(move || charge.clone()), small()).await;
+        let pair =
+            pair_of(small().serve_shared(move || charge.clone()).restart(Restart::never()), small()).await;
         let mine: MineProxy = pair.root().await;
         assert_eq!(mine.boom_alone().await, panicked("alone"));
         assert!(matches!(mine.fine().await, Err(CallError::Gone { ran: Ran::Never, .. })));
@@ -260,7 +261,9 @@ impl Greeter for Sulky {
 #[test]
 fn a_hook_that_panics_ends_its_service_and_not_the_connection() {
     run(async {
-        let pair = pair_of(small().serve(|| Rude).service("Other", || Sulky), small()).await;
+        let pair =
+            pair_of(small().restart(Restart::never()).serve(|| Rude).service("Other", || Sulky), small())
+                .await;
         let rude: GreeterProxy = pair.root().await;
         let error = rude.fine().await.unwrap_err();
         assert!(matches!(&error, CallError::Gone { ran: Ran::Never, .. }), "{error:?}");

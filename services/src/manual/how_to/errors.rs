@@ -54,12 +54,10 @@
 //!     other => panic!("{other:?}"),
 //! }
 //!
-//! // A panic is that call's failure. After `&mut self` the object is gone as well.
+//! // A panic is that call's failure. After `&mut self` the factory makes the instance anew, and the proxy goes on.
 //! let failed = shop.break_down().await.unwrap_err();
 //! assert_eq!(failed, CallError::Panicked("the roof came down".to_owned()));
-//! let gone = shop.stock().await.unwrap_err();
-//! assert!(matches!(gone, CallError::Gone { .. }));
-//! assert!(gone.never_ran());
+//! assert_eq!(shop.stock().await?, 3);
 //! # Ok(())
 //! # }
 //! ```
@@ -87,7 +85,13 @@
 //!   [`map_app`](crate::CallError::map_app).
 //! * **A method that returns `Result<T, CallError>`** is for handlers that make calls themselves: its caller
 //!   sees a `Call<T>`, and a failure of an inner call as `Nested` (an expired one as `Deadline`).
-//! * **A service instance that panicked in `&mut self`** is not used again: later calls are `Gone`. A new
-//!   connection gets a new instance.
+//! * **A service instance that panicked in `&mut self`** (or in a hook) is not used again: its factory makes
+//!   another one, which meets the connections that have the service (`on_connect`) and then runs the calls that
+//!   waited, in their order. [`Caller::incarnation`](crate::Caller::incarnation) tells a method how often that
+//!   happened. After five restarts within a minute, the second and later ones with a growing pause, the
+//!   service is `Gone` with a reason that says so; [`NodeBuilder::restart`](crate::NodeBuilder::restart) and
+//!   [`Restart`](crate::Restart) say it otherwise, for a service or for all. A new connection begins with a new
+//!   instance and a new budget; a factory that fails the first time is not asked again. An **object by
+//!   reference** has no factory: it is `Gone`.
 //! * **`Option<()>` and `Option<Option<_>>`** are refused as a direct argument or result: MessagePack cannot
 //!   tell their values apart.
