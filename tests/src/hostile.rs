@@ -9,6 +9,7 @@ use bytes::{Buf, BufMut, Bytes};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 use transport::frame::Deframer;
+use transport::sim::Network;
 use transport::{Config, Endpoint, Identity, Link, LinkError, RecvStream, SendStream, StreamError, Trust};
 
 /// Kinds of frames on a lane.
@@ -354,6 +355,19 @@ impl Peer {
     /// The same with settings and words of its own.
     pub async fn dial_with(node: SocketAddr, config: &Config, hello: Hello) -> Peer {
         let (endpoint, link) = link(node, config).await;
+        Peer::greet(endpoint, link, hello).await
+    }
+
+    /// The same on a simulated network, with the usual settings.
+    pub async fn dial_on(network: &Network, node: SocketAddr) -> Peer {
+        let ((identity, trust), config) = (nobody(), Config::default());
+        let endpoint = Endpoint::dialer_on(network, network.machine(), &identity, &trust, &config);
+        let endpoint = endpoint.expect("an endpoint");
+        let link = endpoint.connect_addr(node).await.expect("the node lets it in");
+        Peer::greet(endpoint, link, Hello::default()).await
+    }
+
+    async fn greet(endpoint: Endpoint, link: Link, hello: Hello) -> Peer {
         let mut control = stream(&link, 0).await;
         control.put(hello.to_bytes()).await;
         let lane = stream(&link, 1).await;
