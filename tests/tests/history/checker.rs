@@ -189,10 +189,11 @@ impl Checker {
             }
             Outcome::Failed(_, Ran::Never) => must(call.run == Run::Not, "what never ran has not run")?,
             Outcome::Failed(_, Ran::Yes) => must(call.run != Run::Not, "what is said to have run has")?,
-            Outcome::Failed(_, Ran::Unknown) | Outcome::Dropped => {}
+            Outcome::Failed(_, Ran::Unknown) | Outcome::Dropped | Outcome::Sent => {}
         }
         let expected = match call.kind {
             Kind::Panics => matches!(outcome, Outcome::Failed(Failure::Panicked, Ran::Yes)),
+            Kind::Notice => outcome == Outcome::Sent,
             Kind::Dropped => outcome == Outcome::Dropped,
             Kind::Late => matches!(outcome, Outcome::Failed(Failure::Deadline, _)),
             Kind::Reenter => outcome == Outcome::Failed(Failure::WouldDeadlock, Ran::Never),
@@ -208,6 +209,8 @@ impl Checker {
             let about = |broken: &str| format!("call {id}: {broken}");
             must(call.outcome.is_some(), &about("a call that waits is ended"))?;
             must(call.run != Run::Now, &about("at rest no handler runs"))?;
+            let sent = call.outcome == Some(Outcome::Sent);
+            must(!sent || call.run == Run::Returned, &about("a notice that was sent is obeyed"))?;
             let endless = matches!(call.kind, Kind::Dropped | Kind::Late);
             must(!endless || call.run != Run::Returned, &about("a call that is dropped or late is stopped"))?;
         }

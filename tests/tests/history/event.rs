@@ -20,6 +20,8 @@ pub(crate) enum Kind {
     Read,
     /// A `&mut self` method that waits.
     Write,
+    /// A call that wants no answer.
+    Notice,
     /// A method that calls the caller's closure back.
     Ticks,
     /// A method that gives an object.
@@ -47,10 +49,11 @@ pub(crate) enum Kind {
 }
 
 impl Kind {
-    pub(crate) const ALL: [Kind; 15] = [
+    pub(crate) const ALL: [Kind; 16] = [
         Kind::Quick,
         Kind::Read,
         Kind::Write,
+        Kind::Notice,
         Kind::Ticks,
         Kind::Open,
         Kind::Poke,
@@ -66,10 +69,11 @@ impl Kind {
     ];
 
     /// What callers do; `Open` brings `Poke` with it, and `Keep` brings `GiveBack`.
-    pub(crate) const OF_CALLERS: [Kind; 12] = [
+    pub(crate) const OF_CALLERS: [Kind; 13] = [
         Kind::Quick,
         Kind::Read,
         Kind::Write,
+        Kind::Notice,
         Kind::Ticks,
         Kind::Open,
         Kind::Keep,
@@ -88,6 +92,8 @@ pub(crate) enum Outcome {
     /// The value is what it must be.
     Right,
     Wrong,
+    /// It was a notice, and was sent.
+    Sent,
     /// It failed, and this is what is known of the remote code.
     Failed(Failure, Ran),
     /// The caller dropped it.
@@ -201,6 +207,16 @@ impl Log {
         self.made(made);
         let over = Over { log: self.clone(), call: made.call, outcome: Outcome::Dropped };
         over.settle(call.await, right)
+    }
+
+    /// Sends a notice and writes down whether it was sent.
+    pub(crate) async fn watch_notice(&self, made: Made, notice: impl Future<Output = Result<(), CallError>>) {
+        self.made(made);
+        let mut over = Over { log: self.clone(), call: made.call, outcome: Outcome::Dropped };
+        over.outcome = match notice.await {
+            Ok(()) => Outcome::Sent,
+            Err(error) => Outcome::Failed(failure(&error), error.ran()),
+        };
     }
 
     pub(crate) fn made(&self, Made { call, kind, object, side, depth }: Made) {

@@ -237,6 +237,17 @@ fn a_dropped_call_that_runs_on() {
 }
 
 #[test]
+fn a_notice_that_nobody_obeyed() {
+    let lost = |history: &mut Vec<Event>| {
+        let call = a_call(history, Kind::Notice);
+        let (began, returned) = (began(history, call), returned(history, call));
+        history.remove(returned);
+        history.remove(began);
+    };
+    caught(lost, "a notice that was sent is obeyed");
+}
+
+#[test]
 fn a_chain_that_enters_what_it_holds_alone() {
     let entered = |history: &mut Vec<Event>| {
         let call = a_call(history, Kind::Reenter);

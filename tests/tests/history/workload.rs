@@ -135,18 +135,21 @@ impl End {
         let pause = dice.random_range(0..20);
         match kind {
             // Several at once, made in this order.
-            Kind::Quick | Kind::Read | Kind::Write => {
+            Kind::Quick | Kind::Read | Kind::Write | Kind::Notice => {
                 let mut calls = JoinSet::new();
                 for _ in 0..dice.random_range(1..5) {
                     let made = self.made(kind, self.theirs(ROOT));
                     let (log, root, call) = (self.log.clone(), self.root.clone(), made.call);
                     calls.spawn_local(async move {
+                        if kind == Kind::Notice {
+                            return log.watch_notice(made, root.write(call, pause).notify()).await;
+                        }
                         let call = match kind {
                             Kind::Quick => root.quick(call),
                             Kind::Read => root.read(call, pause),
                             _ => root.write(call, pause),
                         };
-                        log.watch(made, call, |&id| id == made.call).await
+                        log.watch(made, call, |&id| id == made.call).await;
                     });
                 }
                 while let Some(done) = calls.join_next().await {
