@@ -41,6 +41,13 @@ pub struct Config {
     pub bulk_idle: usize,
     /// As far as either grows on a path whose bandwidth × delay asks for more. Default: 16 MiB.
     pub bulk_max: usize,
+    /// Calls that may wait for their turn with one object, over all connections and from within the process. Above it a call fails at
+    /// once as `Overloaded` and never ran. At least 1. Default: 65,536.
+    pub object_queue_max: usize,
+    /// Bytes that the node holds for its peers in unanswered calls and unsent frames, over all connections. Above it new connections
+    /// are refused, and calls of the connections that hold more than an equal share of it fail as `Overloaded` and never ran.
+    /// Default: a quarter of the machine's memory, or of what its control group may use; 1 GiB where that is not known.
+    pub memory_max: u64,
     /// How long a call over a connection may take if it says nothing else. Default: 30 s.
     pub call_timeout: Duration,
     /// The longest deadline that is accepted from a peer. Default: 10 minutes.
@@ -63,6 +70,8 @@ impl Default for Config {
             bulk_busy: 256 * 1024,
             bulk_idle: 4 * 1024 * 1024,
             bulk_max: 16 * 1024 * 1024,
+            object_queue_max: 65_536,
+            memory_max: crate::node::budget::usual(),
             call_timeout: crate::call::TIMEOUT,
             deadline_max: Duration::from_secs(600),
             drain_timeout: Duration::from_secs(10),

@@ -98,6 +98,7 @@ impl Opening {
         let tables = Tables::new(node.config.tables(), crate::lobby::object());
         let shared = Shared::new(tables, worker, services.instances(), life);
         shared.attach(&link);
+        shared.account.open(&node.budget);
         Opening { link, node, shared, services }
     }
 

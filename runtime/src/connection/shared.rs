@@ -16,6 +16,7 @@ use super::Ended;
 use super::actor::ConnectionAddr;
 use crate::call::Request;
 use crate::error::Fault;
+use crate::node::budget::Account;
 use crate::node::{Life, Worker};
 use crate::object::{Delivery, Replier};
 use crate::proxy::{Handle, Import, Target};
@@ -45,6 +46,8 @@ pub(crate) struct Shared {
     link: Mutex<Option<transport::Link>>,
     pub(crate) actor: OnceLock<ConnectionAddr>,
     pub(crate) instances: Instances,
+    /// What it holds, for its node.
+    pub(crate) account: Account,
     pub(crate) ended: watch::Sender<Option<Ended>>,
     life: Weak<Life>,
 }
@@ -82,6 +85,7 @@ impl Shared {
             link: Mutex::default(),
             actor: OnceLock::new(),
             instances,
+            account: Account::default(),
             ended: watch::channel(None).0,
             life,
         })
@@ -345,7 +349,10 @@ impl Shared {
     /// Ends everything that waits, runs or is held. The first reason counts.
     pub(crate) fn end(&self, ended: Ended) {
         let reason = ended.to_string();
-        self.with(|tables, events| tables.end(&reason, events));
+        self.with(|tables, events| {
+            tables.end(&reason, events);
+            self.account.holds(0);
+        });
         let first = self.ended.send_if_modified(|e| {
             let first = e.is_none();
             e.get_or_insert(ended);

@@ -100,6 +100,7 @@ fn read_batch(
 ) -> Result<Read, String> {
     let now_ms = shared.now_ms();
     shared.verbs(events, |tables, events| {
+        tables.set_crowded(shared.account.is_crowding());
         let mut read = Read::Batch;
         for _ in 0..batch_len(tables.calls.len()) {
             let Some(frame) = deframer.next().map_err(|e| e.to_string())? else {
@@ -110,6 +111,7 @@ fn read_batch(
             received.map_err(|v: Violation| v.to_string())?;
         }
         tables.chunk_done(now_ms, events);
+        shared.account.holds(tables.weigh(lane));
         Ok(read)
     })
 }
@@ -122,13 +124,17 @@ pub(crate) async fn write_lane(shared: Arc<Shared>, lane: usize, mut stream: Sen
     loop {
         let taken = std::future::poll_fn(|cx| {
             let now_ms = shared.now_ms();
-            shared.with(|tables, events| match tables.take_lane(lane, now_ms, events) {
-                Some(bytes) => Poll::Ready(Some(bytes)),
-                None if tables.lanes[lane].is_closed() => Poll::Ready(None),
-                None if tables.is_closing() => Poll::Ready(None),
-                None => {
-                    tables.lanes[lane].wait(cx.waker());
-                    Poll::Pending
+            shared.with(|tables, events| {
+                let taken = tables.take_lane(lane, now_ms, events);
+                shared.account.holds(tables.weigh(lane));
+                match taken {
+                    Some(bytes) => Poll::Ready(Some(bytes)),
+                    None if tables.lanes[lane].is_closed() => Poll::Ready(None),
+                    None if tables.is_closing() => Poll::Ready(None),
+                    None => {
+                        tables.lanes[lane].wait(cx.waker());
+                        Poll::Pending
+                    }
                 }
             })
         });

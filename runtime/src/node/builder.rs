@@ -8,6 +8,7 @@ use parking_lot::Mutex;
 use tokio::sync::{Notify, oneshot, watch};
 use transport::{Endpoint, Identity, NodeId, Trust};
 
+use super::budget::Budget;
 use super::life::{Life, Thread};
 use super::place::Place;
 use super::trust::Credentials;
@@ -211,9 +212,14 @@ impl NodeBuilder {
                 Some(bind(&address, &credentials, &config, &place, rules, &workers[0]).await?)
             }
         };
+        for worker in &workers {
+            worker.set_object_queue_max(config.object_queue_max);
+        }
+        let budget = Budget::new(config.memory_max);
         let node = Arc::new(NodeInner {
             config,
             boot: rand::random(),
+            budget,
             credentials,
             place,
             workers,

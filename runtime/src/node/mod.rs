@@ -1,5 +1,6 @@
 //! A node: one identity, its endpoints, its threads, what it serves, and the connections it has.
 
+pub(crate) mod budget;
 mod builder;
 mod dial;
 mod error;
@@ -31,6 +32,7 @@ use crate::connection::{self, Connection, ConnectionStats, Message, Shared};
 use crate::object::{Dispatch, Make};
 use crate::proxy::{Handle, Proxy};
 use crate::services::Services;
+use budget::Budget;
 use place::Place;
 use trust::Credentials;
 
@@ -60,6 +62,8 @@ pub struct Node {
 pub(crate) struct NodeInner {
     pub(crate) config: Config,
     pub(crate) boot: u64,
+    /// What it holds for its peers.
+    pub(crate) budget: Arc<Budget>,
     credentials: Credentials,
     place: Place,
     workers: Vec<Worker>,
@@ -87,6 +91,8 @@ pub struct NodeStats {
     pub connections: usize,
     /// What they hold.
     pub total: ConnectionStats,
+    /// Bytes of unanswered calls and unsent frames that are held for them; see [`Config::memory_max`].
+    pub memory: u64,
 }
 
 impl Node {
@@ -160,7 +166,7 @@ impl Node {
 
     /// What the node holds now.
     pub fn stats(&self) -> NodeStats {
-        let mut stats = NodeStats::default();
+        let mut stats = NodeStats { memory: self.inner.budget.used(), ..NodeStats::default() };
         for connection in self.connections() {
             stats.connections += 1;
             stats.total += connection.stats();
@@ -255,6 +261,14 @@ impl NodeInner {
     async fn accept(self: Arc<Self>, endpoint: Endpoint, life: Weak<Life>) {
         while let Some(incoming) = endpoint.accept().await {
             if self.draining.load(Ordering::Relaxed) {
+                incoming.refuse();
+                continue;
+            }
+            if self.budget.is_over() {
+                if self.budget.reports(std::time::Instant::now()) {
+                    let (remote, held) = (incoming.remote_address(), self.budget.used());
+                    tracing::warn!(%remote, held, limit = "memory_max", "connections refused at a limit");
+                }
                 incoming.refuse();
                 continue;
             }

@@ -17,6 +17,8 @@ struct Inner {
     jobs: mpsc::UnboundedSender<Job>,
     thread: ThreadId,
     load: AtomicUsize,
+    /// Calls that may wait for one object that lives here.
+    object_queue_max: AtomicUsize,
 }
 
 type Job = Box<dyn FnOnce() + Send>;
@@ -48,7 +50,12 @@ impl Worker {
         let (jobs, mut queue) = mpsc::unbounded_channel::<Job>();
         let (local, mut local_queue) = mpsc::unbounded_channel::<LocalJob>();
         let thread = std::thread::current().id();
-        let worker = Worker(Arc::new(Inner { jobs, thread, load: AtomicUsize::new(0) }));
+        let worker = Worker(Arc::new(Inner {
+            jobs,
+            thread,
+            load: AtomicUsize::new(0),
+            object_queue_max: AtomicUsize::new(65_536),
+        }));
         CURRENT.set(Some(Arc::downgrade(&worker.0)));
         LOCAL.set(Some(local));
         let mut all = ALL.lock();
@@ -119,6 +126,15 @@ impl Worker {
             });
         });
         rx.await.ok()
+    }
+
+    /// See [`crate::Config::object_queue_max`]; for objects that are made from now on.
+    pub(crate) fn set_object_queue_max(&self, max: usize) {
+        self.0.object_queue_max.store(max.max(1), Ordering::Relaxed);
+    }
+
+    pub(crate) fn object_queue_max(&self) -> usize {
+        self.0.object_queue_max.load(Ordering::Relaxed)
     }
 
     /// Connections that live here.

@@ -252,6 +252,7 @@ impl<S: 'static> Hosted<S> {
     ) {
         let task = self.0.tasks.borrow_mut().insert(call.context.clone());
         if !entered && let Some(ticket) = ticket {
+            self.0.fate.queue_one();
             let mut starts = self.0.starts.borrow_mut();
             starts.wait(ticket);
             if self.0.turn.borrow().holds(ticket) {
@@ -391,6 +392,7 @@ impl<S: 'static, R: Shape> Future for Task<S, R> {
                 }
             }
             this.entered = true;
+            this.me.0.fate.dequeue(1);
             this.me.begin(call);
             if this.access == Access::Write {
                 *this.me.0.writer.borrow_mut() = Some(call.name());
@@ -443,6 +445,9 @@ impl<S: 'static, R: Shape> Task<S, R> {
         let work = self.work.take();
         if catch_unwind(AssertUnwindSafe(|| drop(work))).is_err() {
             tracing::error!("the drop of a stopped handler panicked");
+        }
+        if !self.entered {
+            self.me.0.fate.dequeue(1);
         }
         if let Some(ticket) = self.ticket {
             let next = self.me.0.starts.borrow_mut().leave(ticket);

@@ -3,7 +3,7 @@
 use std::any::{Any, TypeId};
 use std::marker::PhantomData;
 use std::panic::{AssertUnwindSafe, catch_unwind};
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Arc, Weak};
 
 use actix::dev::channel;
@@ -40,6 +40,9 @@ pub(crate) struct Fate {
     key: AtomicU64,
     dead: watch::Sender<Option<Arc<str>>>,
     exported_on: Mutex<Vec<Weak<Shared>>>,
+    /// Calls in its mailbox, and those that wait for their turn.
+    queued: AtomicUsize,
+    queue_max: usize,
 }
 
 static NEXT_KEY: AtomicU64 = AtomicU64::new(1);
@@ -50,9 +53,35 @@ pub(crate) fn fresh_key() -> u64 {
 }
 
 impl Fate {
-    fn new() -> Arc<Fate> {
+    fn new(queue_max: usize) -> Arc<Fate> {
         let (dead, _) = watch::channel(None);
-        Arc::new(Fate { key: AtomicU64::new(fresh_key()), dead, exported_on: Mutex::default() })
+        Arc::new(Fate {
+            key: AtomicU64::new(fresh_key()),
+            dead,
+            exported_on: Mutex::default(),
+            queued: AtomicUsize::new(0),
+            queue_max,
+        })
+    }
+
+    /// Takes so many calls in line; how many of them find no place.
+    fn enqueue(&self, count: usize) -> usize {
+        let before = self.queued.fetch_add(count, Ordering::Relaxed);
+        let beyond = (before + count).saturating_sub(self.queue_max).min(count);
+        self.dequeue(beyond);
+        beyond
+    }
+
+    /// A call waits for its turn.
+    pub(crate) fn queue_one(&self) {
+        self.queued.fetch_add(1, Ordering::Relaxed);
+    }
+
+    /// So many calls wait no more.
+    pub(crate) fn dequeue(&self, count: usize) {
+        if count > 0 {
+            self.queued.fetch_sub(count, Ordering::Relaxed);
+        }
     }
 
     pub(crate) fn reason(&self) -> Option<Arc<str>> {
@@ -95,7 +124,7 @@ impl LocalObject {
 
     /// With a mailbox of the caller's own and an interface without typed local calls.
     pub(crate) fn raw(descriptor: &'static Descriptor, mailbox: Box<dyn Mailbox>) -> LocalObject {
-        LocalObject::new(TypeId::of::<()>(), descriptor, mailbox, Fate::new())
+        LocalObject::new(TypeId::of::<()>(), descriptor, mailbox, Fate::new(usize::MAX))
     }
 
     /// Its number in this process, for tables and equality.
@@ -222,6 +251,7 @@ impl<P: Dispatch<S>, S: 'static> Handler<Invoke<P::Request>> for Host<P, S> {
     type Result = ();
 
     fn handle(&mut self, Invoke(batch): Invoke<P::Request>, _: &mut Context<Self>) {
+        self.hosted.fate().dequeue(batch.len());
         let now = Instant::now();
         for (request, call) in batch {
             if call.context.deadline() <= now {
@@ -270,20 +300,34 @@ fn quietly<P: Interface>(f: impl FnOnce()) {
 /// The typed mailbox behind [`LocalObject`].
 struct Mail<P: Dispatch<S>, S: 'static> {
     addr: Addr<Host<P, S>>,
+    fate: Arc<Fate>,
+}
+
+impl<P: Dispatch<S>, S: 'static> Mail<P, S> {
+    /// Hands calls to the actor; those for which there is no place in its line are refused.
+    fn invoke(&self, mut calls: SmallVec<[(P::Request, Incoming); 1]>) {
+        let beyond = self.fate.enqueue(calls.len());
+        for (request, call) in calls.drain(calls.len() - beyond..) {
+            quietly::<P>(|| drop(request));
+            let text = format!("{} calls wait for {}", self.fate.queue_max, P::DESCRIPTOR.name);
+            call.fault(Fault::never(FaultCode::OVERLOADED, text));
+        }
+        if !calls.is_empty() {
+            self.addr.do_send(Invoke(calls));
+        }
+    }
 }
 
 impl<P: Dispatch<S>, S: 'static> Mailbox for Mail<P, S> {
     fn deliver(&self, batch: SmallVec<[Delivery; 1]>) {
         let now = Instant::now();
         let calls: SmallVec<_> = batch.into_iter().filter_map(|call| decode::<P>(call, now)).collect();
-        if !calls.is_empty() {
-            self.addr.do_send(Invoke(calls));
-        }
+        self.invoke(calls);
     }
 
     fn send(&self, request: Box<dyn Any + Send>, call: Incoming) {
         match request.downcast::<P::Request>() {
-            Ok(request) => self.addr.do_send(Invoke(smallvec![(*request, call)])),
+            Ok(request) => self.invoke(smallvec![(*request, call)]),
             Err(_) => call.fault(Fault::never(FaultCode::BAD_BODY, "a request of another interface")),
         }
     }
@@ -346,9 +390,9 @@ impl Drop for Unstarted {
 pub fn host<P: Dispatch<S>, S: 'static>(make: Make<S>, on: &Worker) -> LocalObject {
     let (tx, rx) = channel::channel(16);
     let addr = Addr::new(tx);
-    let fate = Fate::new();
-    let object =
-        LocalObject::new(TypeId::of::<P>(), P::DESCRIPTOR, Box::new(Mail::<P, S> { addr }), fate.clone());
+    let fate = Fate::new(on.object_queue_max());
+    let mailbox = Box::new(Mail::<P, S> { addr, fate: fate.clone() });
+    let object = LocalObject::new(TypeId::of::<P>(), P::DESCRIPTOR, mailbox, fate.clone());
     let unstarted = Unstarted(Some(fate.clone()));
     let Make { first, again } = make;
     let start = move || match catch_unwind(AssertUnwindSafe(first)) {
@@ -384,18 +428,17 @@ fn start<P: Dispatch<S>, S: 'static>(
 /// # Panics
 /// Outside of a method and of a node's own threads: there `Node::host` is the way.
 pub fn local<P: Dispatch<S> + Proxy, S: 'static>(value: S) -> P {
-    assert!(
-        Worker::current().is_some(),
-        "`local` works inside a method or on a thread of a node; elsewhere use `node.host(|| value)`"
+    let worker = Worker::current().expect(
+        "`local` works inside a method or on a thread of a node; elsewhere use `node.host(|| value)`",
     );
     let (tx, rx) = channel::channel(16);
     let addr = Addr::new(tx);
-    let fate = Fate::new();
+    let fate = Fate::new(worker.object_queue_max());
     let started = {
         let fate = fate.clone();
         Worker::run_here(move || start::<P, S>(value, None, fate, rx))
     };
     debug_assert!(started, "a worker's thread takes jobs");
-    let mailbox = Box::new(Mail::<P, S> { addr });
+    let mailbox = Box::new(Mail::<P, S> { addr, fate: fate.clone() });
     P::from_handle(Handle::local(LocalObject::new(TypeId::of::<P>(), P::DESCRIPTOR, mailbox, fate)))
 }

@@ -82,6 +82,10 @@ impl Tables {
             Found::Dead(reason) => Fault::never(FaultCode::GONE, &*reason),
             Found::Unknown => Fault::never(FaultCode::NO_SUCH_OBJECT, ""),
             Found::Object(_) if self.draining => Fault::never(FaultCode::DRAINING, ""),
+            Found::Object(_) if self.crowded => Fault::never(
+                FaultCode::OVERLOADED,
+                "the node has no memory left for calls of this connection",
+            ),
             Found::Object(object) => match self.lanes[lane].method_here(object.descriptor(), head.method) {
                 Err(name) => Fault::never(FaultCode::NO_SUCH_METHOD, name),
                 Ok(method) => {

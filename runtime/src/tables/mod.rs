@@ -221,6 +221,10 @@ pub(crate) struct Tables {
     /// Answers that this side gives by itself, held back likewise: until then they keep their permits, which bounds them.
     parked_faults: VecDeque<ParkedFault>,
     next_lobby_lane: usize,
+    /// Calls of the peer are refused for want of memory.
+    crowded: bool,
+    /// Bytes of all outboxes, each as it was last looked at.
+    unsent: u64,
     draining: bool,
     peer_draining: bool,
     go_away_due: bool,
@@ -267,6 +271,8 @@ impl Tables {
             parked: Vec::new(),
             parked_faults: VecDeque::new(),
             next_lobby_lane: 0,
+            crowded: false,
+            unsent: 0,
             draining: false,
             peer_draining: false,
             go_away_due: false,
@@ -382,6 +388,24 @@ impl Tables {
             Control::Close { .. } => {}
         }
         Ok(())
+    }
+
+    /// What this side holds for the peer: unanswered calls, as their permits say, and unsent frames. Of the outboxes, only that
+    /// of `lane` is looked at.
+    pub(crate) fn weigh(&mut self, lane: usize) -> u64 {
+        if self.ended.is_some() {
+            return 0;
+        }
+        if let Some(outbox) = self.lanes.get_mut(lane) {
+            let (now, before) = outbox.weigh();
+            self.unsent = self.unsent + now - before;
+        }
+        self.unsent + 1024 * u64::from(self.running.cost())
+    }
+
+    /// Whether the node is above its budget because of this connection: until it is not, calls that arrive are answered `Overloaded`.
+    pub(crate) fn set_crowded(&mut self, crowded: bool) {
+        self.crowded = crowded;
     }
 
     /// From now on calls that arrive are answered `Draining`, and the peer is told.

@@ -24,6 +24,8 @@ pub(crate) struct Outbox {
     bytes: BytesMut,
     /// Bytes that the writer has taken and may not have sent yet: a peer that reads nothing must not have them forgotten.
     in_hand: usize,
+    /// Its length when it was last weighed.
+    weighed: u64,
     waker: Option<Waker>,
     /// The writer has something to do.
     due: bool,
@@ -51,6 +53,12 @@ impl Outbox {
     /// Bytes that wait for the writer, and those that it has in its hands.
     pub(crate) fn len(&self) -> usize {
         self.bytes.len() + self.in_hand + DONE_LEN * self.done.len()
+    }
+
+    /// Its length now, and what it was the last time.
+    pub(crate) fn weigh(&mut self) -> (u64, u64) {
+        let now = self.len() as u64;
+        (now, std::mem::replace(&mut self.weighed, now))
     }
 
     /// A notice on `object` has finished.

@@ -33,6 +33,11 @@ impl Running {
         self.calls.len() + self.notices as usize
     }
 
+    /// Permits of the connection that the peer has out.
+    pub(crate) fn cost(&self) -> u32 {
+        self.cost
+    }
+
     pub(crate) fn pay(&mut self, cost: u32) -> Result<(), Violation> {
         self.cost += cost;
         if self.cost > self.cost_max { Err(Violation::TooMuchOutstanding) } else { Ok(()) }

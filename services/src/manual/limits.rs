@@ -33,6 +33,8 @@
 //! | `exports_max` | 65,536 objects each way | – | a call that would hand one more over: `Overloaded`, never ran; a result: `BadReply`. The smaller of both sides' counts; a peer that hands over more than it was told loses its connection |
 //! | `inline_max` | 8,192 bytes of body | at most 8,192; the smaller of both peers' | arguments: `NotSent`; a result: `BadReply` |
 //! | `outbox_max` | 1 MiB waiting to be written on a lane | – | no further call is started on the connection, in either direction, until it is written |
+//! | `object_queue_max` | 65,536 calls that wait for their turn with one object, over all connections and from within the process | at least 1 | `Overloaded`, never ran |
+//! | `memory_max` | a quarter of the machine's memory, or of what its control group may use; 1 GiB where that is not known | – | a dialer gets `Refused`; calls of connections that hold more than an equal share: `Overloaded`, never ran |
 //! | `call_timeout` | 30 s, for calls over a connection; within a process it is always 30 s | at least 1 ms | `Deadline` |
 //! | `deadline_max` | 10 min | – | a longer deadline of a peer is cut to it |
 //! | `drain_timeout` | 10 s | – | calls that still run at a shutdown end with the connection |
@@ -98,8 +100,9 @@
 //! 180 bytes for each where they are held, 155 where their objects live. The objects' own actors take about
 //! 1.8 KiB each. Dropping all of them empties the tables of both sides.
 //!
-//! # What is not bounded yet
+//! # What a host can be made to hold
 //!
-//! The bounds above are for one connection. There is no budget for a node as a whole, and no bound on an
-//! object's queue over all its connections: in the worst case a host holds `connection_permits` KiB of
-//! arguments for each connection. Calls within a process take no permits.
+//! For one connection: `connection_permits` KiB of unanswered calls, and for each lane `outbox_max` and the answers of
+//! what runs. For all of them together, `memory_max`: it counts the frames of calls from their arrival to their answer
+//! and what waits to be written, as [`NodeStats::memory`](crate::NodeStats::memory) shows it. What handlers make of
+//! their arguments is theirs to bound. Calls within a process take no permits; `object_queue_max` bounds them too.

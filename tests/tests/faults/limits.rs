@@ -1,0 +1,137 @@
+//! The limits of a node as a whole: what is above them is refused with their names, and what is below goes on.
+
+use duologue::prelude::*;
+use duologue::{Config, ConnectError, Ran};
+use duologue_tests::events::Gate;
+use duologue_tests::nodes::{begin_all, dial, listen, run, small};
+
+use crate::small_of;
+
+#[service]
+trait Turnstile {
+    async fn hold(&self, luggage: Bytes);
+    async fn alone(&mut self);
+    fn fine(&self) -> u8;
+}
+
+struct Gated(Gate);
+
+#[service]
+impl Turnstile for Gated {
+    async fn hold(&self, _luggage: Bytes) {
+        self.0.pass().await;
+    }
+
+    async fn alone(&mut self) {
+        self.0.pass().await;
+    }
+
+    fn fine(&self) -> u8 {
+        7
+    }
+}
+
+fn overloaded(text: &str) -> CallError {
+    CallError::Overloaded(text.to_owned())
+}
+
+#[test]
+fn the_line_of_an_object_is_bounded_over_all_its_connections() {
+    run(async {
+        let gate = Gate::new();
+        let mut config = Config::default();
+        config.object_queue_max = 10;
+        let held = gate.clone();
+        let server = listen(small_of(config).serve_shared(move || Gated(held.clone()))).await;
+        let client = small().start().await.unwrap();
+        let (one, two) = (dial(&client, &server).await, dial(&client, &server).await);
+        let (first, second): (TurnstileProxy, TurnstileProxy) =
+            (one.root().await.unwrap(), two.root().await.unwrap());
+
+        let mut calls = begin_all([first.alone()]).await;
+        server.until(|stats| stats.total.calls_running == 1).await;
+        calls.extend(begin_all((0..5).map(|_| first.alone())).await);
+        calls.extend(begin_all((0..5).map(|_| second.alone())).await);
+        server.until(|stats| stats.total.calls_running == 11).await;
+        for proxy in [&first, &second] {
+            let refused = proxy.alone().await.unwrap_err();
+            assert_eq!(refused, overloaded("10 calls wait for Turnstile"));
+            assert_eq!(refused.ran(), Ran::Never);
+        }
+        one.ping().await.expect("the connection is well");
+
+        gate.open();
+        for call in calls {
+            assert_eq!(call.await, Ok(()), "what was in line is served");
+        }
+        assert_eq!(second.alone().await, Ok(()));
+    });
+}
+
+#[test]
+fn a_line_has_the_same_bound_for_calls_from_within_the_process() {
+    run(async {
+        let gate = Gate::new();
+        let mut config = Config::default();
+        config.object_queue_max = 2;
+        let node = small_of(config).start().await.unwrap();
+        let held = gate.clone();
+        let turnstile: TurnstileProxy = node.host(move || Gated(held));
+        assert_eq!(turnstile.fine().await, Ok(7));
+        let calls = begin_all([turnstile.alone(), turnstile.alone(), turnstile.alone()]).await;
+        // The first may still be in the mailbox, where it counts too: it is answered when it has begun.
+        let mut refused = turnstile.alone().await.unwrap_err();
+        assert_eq!(refused, overloaded("2 calls wait for Turnstile"));
+        gate.open();
+        for call in calls {
+            match call.await {
+                Ok(()) => {}
+                Err(error) => refused = error,
+            }
+        }
+        assert_eq!(refused, overloaded("2 calls wait for Turnstile"));
+        assert_eq!(turnstile.fine().await, Ok(7));
+    });
+}
+
+#[test]
+fn above_its_memory_a_node_takes_no_connections_and_no_calls_of_those_who_fill_it() {
+    const MAX: u64 = 64 * 1024;
+    run(async {
+        let gate = Gate::new();
+        let mut config = Config::default();
+        config.memory_max = MAX;
+        let held = gate.clone();
+        let server = listen(small_of(config).serve(move || Gated(held.clone()))).await;
+        let (greedy, modest) = (small().start().await.unwrap(), small().start().await.unwrap());
+        let (hers, his) = (dial(&greedy, &server).await, dial(&modest, &server).await);
+        let (big, little): (TurnstileProxy, TurnstileProxy) =
+            (hers.root().await.unwrap(), his.root().await.unwrap());
+
+        // 5 KiB each with their heads; the last ones may be refused already.
+        let luggage = Bytes::from(vec![7; 4096]);
+        let calls = begin_all((0..20).map(|_| big.hold(luggage.clone()))).await;
+        server.until(|stats| stats.memory > MAX).await;
+        let refused = big.fine().await.unwrap_err();
+        assert_eq!(refused, overloaded("the node has no memory left for calls of this connection"));
+        assert!(refused.never_ran());
+        assert_eq!(little.fine().await, Ok(7), "who holds little is served on");
+        let new = small().start().await.unwrap();
+        match new.connect(server.local_addr().to_string()).await {
+            Err(ConnectError::Link(error)) => assert!(error.to_string().contains("refused"), "{error}"),
+            other => panic!("{other:?}"),
+        }
+
+        gate.open();
+        for call in calls {
+            let outcome = call.await;
+            assert!(outcome.as_ref().map_or_else(CallError::never_ran, |()| true), "{outcome:?}");
+        }
+        server.until(|stats| stats.memory <= MAX).await;
+        assert_eq!(big.fine().await, Ok(7), "and so is everybody, when there is room again");
+        let connection = dial(&new, &server).await;
+        connection.ping().await.unwrap();
+        drop((big, little));
+        server.until(|stats| stats.memory == 0).await;
+    });
+}
