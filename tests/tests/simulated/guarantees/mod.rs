@@ -4,11 +4,17 @@
 //! The tests in `tests/guarantees` show the same rules case by case on a real link.
 
 mod borrow;
+mod bounds;
 mod cancel;
 mod ended;
+mod evolution;
+mod failure;
+mod lifetime;
 mod once;
 mod order;
 mod reach;
+mod reentry;
+mod security;
 
 use std::time::Duration;
 
