@@ -15,6 +15,8 @@ pub struct Descriptor {
     pub doc: &'static str,
     /// Whether a method takes `&mut self`.
     pub exclusive: bool,
+    /// Whether each of its objects has a lane to itself wherever it is held.
+    pub own_lane: bool,
     /// [`fingerprint`] of the method names in order.
     pub fingerprint: u64,
     /// In the order of the trait; a method's number on the wire is its place here.

@@ -37,6 +37,7 @@ pub(crate) static DESCRIPTOR: Descriptor = Descriptor {
     version: 1,
     doc: "Opens the services of a connection.",
     exclusive: false,
+    own_lane: false,
     fingerprint: fingerprint(&["open", "ping"]),
     methods: &[
         method("open", &[Param { name: "name", ty: "Option<String>" }], "Result<Opened, NoSuchService>"),

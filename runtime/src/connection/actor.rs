@@ -54,6 +54,8 @@ enum Closing {
 pub(crate) enum Message {
     /// A message of the control stream.
     Control(Control),
+    /// A lane of an object's own is there.
+    LaneBegan,
     /// A lane reader has seen the end of its stream.
     LaneEnded,
     /// The peer broke a rule.
@@ -195,6 +197,7 @@ impl Handler<Message> for ConnectionActor {
                     self.violation(rule.to_string(), ctx);
                 }
             }
+            Message::LaneBegan => self.lanes_open += 1,
             Message::LaneEnded => {
                 self.lanes_open = self.lanes_open.saturating_sub(1);
                 self.answer_close_if_read();

@@ -3,6 +3,7 @@
 mod accept;
 mod actor;
 mod bulk;
+mod lanes;
 mod open;
 mod shared;
 mod streams;

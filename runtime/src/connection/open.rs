@@ -10,7 +10,7 @@ use transport::frame::Deframer;
 use transport::{Link, LinkError, RecvStream, SendStream, StreamError};
 
 use super::actor::ConnectionActor;
-use super::{CODE_HELLO, Connection, Shared, accept, streams};
+use super::{CODE_HELLO, Connection, Shared, accept, lanes as own_lanes, streams};
 use crate::node::{Life, NodeInner, Worker};
 use crate::services::Services;
 use crate::tables::Tables;
@@ -192,6 +192,7 @@ impl Opening {
     fn start(self, control: Opened, deframer: Deframer, lanes: Vec<Opened>) -> Connection {
         let Opening { link, node, shared, services } = self;
         let idle = node.config.transport.idle_timeout;
+        let limits = own_lanes::Limits { identify: node.config.transport.connect_timeout, idle };
         let ctx = Context::new();
         let count = lanes.len();
         let mut actor = ConnectionActor::new(shared.clone(), link.clone(), node.clone(), count);
@@ -208,7 +209,7 @@ impl Opening {
         actor.owns(spawn_local(streams::read_control(shared.clone(), control.recv, deframer)).abort_handle());
         actor.owns(spawn_local(streams::keep_time(shared.clone())).abort_handle());
         actor.owns(spawn_local(accept::accept_streams(shared.clone(), link.clone())).abort_handle());
-        actor.owns(spawn_local(streams::refuse_streams(shared.clone(), link.clone())).abort_handle());
+        actor.owns(spawn_local(own_lanes::run_lanes(shared.clone(), link.clone(), limits)).abort_handle());
         // The tasks above run only after this function: the address is set before anybody asks for it.
         let addr = ctx.run(actor);
         let _ = shared.actor.set(addr);

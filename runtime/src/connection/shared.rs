@@ -34,6 +34,8 @@ pub(crate) struct Shared {
     dropped: Mutex<Vec<ObjectId>>,
     /// Something is due on the control stream.
     pub(crate) control: Notify,
+    /// A lane of an object's own is to be opened.
+    pub(crate) lanes_due: Notify,
     /// A deadline nearer than `timer_at` was set.
     pub(crate) timer: Notify,
     timer_at: AtomicU64,
@@ -76,6 +78,7 @@ impl Shared {
             tables: Mutex::new(tables),
             dropped: Mutex::default(),
             control: Notify::new(),
+            lanes_due: Notify::new(),
             timer: Notify::new(),
             timer_at: AtomicU64::new(u64::MAX),
             shells: Notify::new(),
@@ -203,11 +206,15 @@ impl Shared {
     ) -> Result<CallKey, Fault> {
         self.register(&request.refs)?;
         let (now_ms, deadline_ms) = (self.millis(now), request.deadline_ms);
-        let (started, wakers) = {
+        let (started, wakers, lanes_due) = {
             let mut tables = self.tables.lock();
-            (tables.start(slot, id, request, waiter, now_ms), tables.take_wakers())
+            let started = tables.start(slot, id, request, waiter, now_ms);
+            (started, tables.take_wakers(), tables.lanes.is_open_due())
         };
         wake(wakers);
+        if lanes_due {
+            self.lanes_due.notify_one();
+        }
         match started {
             Ok(key) => {
                 if deadline_ms < self.timer_at.load(Ordering::Relaxed) {

@@ -57,7 +57,10 @@ pub(crate) async fn read_lane(shared: Arc<Shared>, lane: usize, mut stream: Recv
                 Ok(Some(chunk)) => chunk,
                 Ok(None) => {
                     return match deframer.finish() {
-                        Ok(()) => tell(&shared, Message::LaneEnded),
+                        Ok(()) => {
+                            shared.with(|tables, _| tables.lane_read(lane));
+                            tell(&shared, Message::LaneEnded);
+                        }
                         Err(e) => tell(&shared, Message::Violation(e.to_string())),
                     };
                 }
@@ -129,7 +132,7 @@ pub(crate) async fn write_lane(shared: Arc<Shared>, lane: usize, mut stream: Sen
                 shared.account.holds(tables.weigh(lane));
                 match taken {
                     Some(bytes) => Poll::Ready(Some(bytes)),
-                    None if tables.lanes[lane].is_closed() => Poll::Ready(None),
+                    None if tables.lanes[lane].is_over() => Poll::Ready(None),
                     None if tables.is_closing() => Poll::Ready(None),
                     None => {
                         tables.lanes[lane].wait(cx.waker());
@@ -206,13 +209,5 @@ pub(crate) async fn keep_time(shared: Arc<Shared>) {
                 () = shared.timer.notified() => {}
             },
         }
-    }
-}
-
-/// The peer opens no streams for both ways beyond its lanes. Also the first to hear that the link has ended.
-pub(crate) async fn refuse_streams(shared: Arc<Shared>, link: transport::Link) {
-    match link.accept().await {
-        Ok(_) => tell(&shared, Message::Violation("a stream that nobody asked for".into())),
-        Err(e) => tell(&shared, Message::Link(e)),
     }
 }

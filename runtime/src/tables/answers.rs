@@ -19,10 +19,12 @@ impl Tables {
             self.running.notice_done(cost);
             self.exports.answered(object, 1);
             self.lanes[lane].done(object, cost);
+            self.lanes[lane].answered();
             return;
         };
         let Some(run) = self.running.remove(lane, call) else { return };
         self.exports.answered(run.object, 1);
+        self.lanes[lane].answered();
         let outcome = outcome.and_then(|(body, handles)| {
             if body.len() > self.limits.inline_max {
                 let text = format!(
@@ -65,7 +67,7 @@ impl Tables {
 
     /// The writers that have something to do; they are woken after the lock is released.
     pub(crate) fn take_wakers(&mut self) -> Wakers {
-        let mut wakers: Wakers = self.lanes.iter_mut().filter_map(Outbox::take_waker).collect();
+        let mut wakers = self.lanes.take_wakers();
         let busy = self.is_busy();
         wakers.extend(self.bulk.next(busy));
         wakers
@@ -74,12 +76,12 @@ impl Tables {
     /// The writer of a lane takes what there is; what was held back by a full outbox goes on.
     pub(crate) fn take_lane(&mut self, lane: usize, now_ms: u64, events: &mut Events) -> Option<Bytes> {
         let bytes = self.lanes[lane].take();
-        if self.lanes.iter().any(|l| l.len() > self.limits.outbox_max) {
+        if self.lanes.any_full(self.limits.outbox_max) {
             return bytes;
         }
         self.permits.pause(false);
         events.deliveries.append(&mut self.parked);
-        while self.lanes.iter().all(|l| l.len() <= self.limits.outbox_max)
+        while !self.lanes.any_full(self.limits.outbox_max)
             && let Some(parked) = self.parked_faults.pop_front()
         {
             let ParkedFault { lane, call, object, cost, fault } = parked;

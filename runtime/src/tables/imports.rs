@@ -21,13 +21,20 @@ pub(crate) struct Imports {
     /// Units on their way back; one entry an id, so it is bounded by the peer's exports.
     due: HashMap<ObjectId, (u64, bool), RandomState>,
     max: usize,
+    /// Own lanes of imports that have ended.
+    to_retire: Vec<usize>,
 }
+
+/// Of an import with a lane of its own that was not called yet.
+pub(super) const NO_LANE: usize = usize::MAX;
 
 #[derive(Debug)]
 pub(crate) struct Entry {
     pub(crate) id: ObjectId,
-    /// The lane on which it first arrived; all calls to it go there.
+    /// The lane on which it first arrived, or its own; all calls to it go there.
     pub(crate) lane: usize,
+    /// The lane is nobody else's.
+    own_lane: bool,
     pub(crate) fingerprint: u64,
     /// The handle that all its holders share; dangling when nobody holds it.
     pub(crate) handle: Weak<Import>,
@@ -48,16 +55,22 @@ pub(crate) struct Shell(
 impl Imports {
     /// With the lobby as an entry that nothing removes.
     pub(crate) fn new(max: usize) -> Imports {
-        let mut imports =
-            Imports { slots: Slab::new(), by_id: HashMap::default(), due: HashMap::default(), max };
-        imports.insert(ObjectId::LOBBY, 0, crate::lobby::DESCRIPTOR.fingerprint);
+        let mut imports = Imports {
+            slots: Slab::new(),
+            by_id: HashMap::default(),
+            due: HashMap::default(),
+            max,
+            to_retire: Vec::new(),
+        };
+        imports.insert(ObjectId::LOBBY, 0, false, crate::lobby::DESCRIPTOR.fingerprint);
         imports
     }
 
-    fn insert(&mut self, id: ObjectId, lane: usize, fingerprint: u64) -> usize {
+    fn insert(&mut self, id: ObjectId, lane: usize, own_lane: bool, fingerprint: u64) -> usize {
         let slot = self.slots.insert(Entry {
             id,
-            lane,
+            lane: if own_lane { NO_LANE } else { lane },
+            own_lane,
             fingerprint,
             handle: Weak::new(),
             units: 0,
@@ -94,6 +107,7 @@ impl Imports {
         &mut self,
         id: ObjectId,
         lane: usize,
+        own_lane: bool,
         fingerprint: u64,
     ) -> Result<(usize, &mut Entry), Violation> {
         if id == ObjectId::LOBBY {
@@ -107,7 +121,7 @@ impl Imports {
             {
                 return Err(Violation::TooManyImports);
             }
-            None => self.insert(id, lane, fingerprint),
+            None => self.insert(id, lane, own_lane, fingerprint),
         };
         let entry = &mut self.slots[slot];
         entry.units += UNITS;
@@ -151,6 +165,16 @@ impl Imports {
         }
         entry.held = false;
         self.settle(slot, shells)
+    }
+
+    /// A lane of its own is being opened for an import.
+    pub(crate) fn set_lane(&mut self, slot: usize, lane: usize) {
+        self.slots[slot].lane = lane;
+    }
+
+    /// An own lane whose import has ended.
+    pub(crate) fn lane_to_retire(&mut self) -> Option<usize> {
+        self.to_retire.pop()
     }
 
     /// A call or notice waits for permits.
@@ -233,6 +257,9 @@ impl Imports {
         }
         let entry = self.slots.remove(slot);
         self.by_id.remove(&entry.id);
+        if entry.own_lane && entry.lane != NO_LANE {
+            self.to_retire.push(entry.lane);
+        }
         add_due(&mut self.due, entry.id, entry.units, entry.dead.is_some());
         if entry.held && !mutation!(WatchersUntold) {
             shells.push(Shell(entry.handle));
@@ -264,7 +291,7 @@ impl Imports {
                 shells.push(Shell(entry.handle));
             }
         }
-        self.insert(lobby, 0, crate::lobby::DESCRIPTOR.fingerprint);
+        self.insert(lobby, 0, false, crate::lobby::DESCRIPTOR.fingerprint);
         shells
     }
 

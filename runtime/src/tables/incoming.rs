@@ -55,6 +55,7 @@ impl Tables {
         let notice = head.kind == Kind::Notice;
         let refs = self.settle(shared, lane, &options.refs, events)?;
         self.running.pay(cost)?;
+        self.lanes[lane].arrived();
         let found = if head.object == ObjectId::LOBBY {
             Found::Object(self.lobby.clone())
         } else {
@@ -153,6 +154,9 @@ impl Tables {
     pub(super) fn forget_permits(&mut self, ended: Option<usize>) {
         if let Some(slot) = ended {
             self.permits.forget(slot);
+            while let Some(lane) = self.imports.lane_to_retire() {
+                self.lanes[lane].retire();
+            }
         }
     }
 
@@ -202,7 +206,7 @@ impl Tables {
             let handle = match r.kind {
                 RefKind::Dead => Handle::dead(),
                 RefKind::Export => {
-                    let (slot, entry) = self.imports.arrive(r.id, lane, r.fingerprint)?;
+                    let (slot, entry) = self.imports.arrive(r.id, lane, r.own_lane, r.fingerprint)?;
                     let import = match entry.handle.upgrade() {
                         Some(import) => import,
                         None => {

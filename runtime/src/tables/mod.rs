@@ -11,6 +11,7 @@ mod calls;
 mod exports;
 mod imports;
 mod incoming;
+mod lanes;
 mod outbox;
 mod outgoing;
 mod permits;
@@ -35,6 +36,7 @@ pub(crate) use turn::{Access, Arrival, Ticket, Turn};
 use calls::Calls;
 use exports::{Exports, NotExported};
 use imports::{Gone, Imports, SentHome, Shell};
+use lanes::Lanes;
 use permits::{PermitLimits, Permits, Want};
 use running::{Run, Running};
 use wheel::Wheel;
@@ -212,7 +214,7 @@ pub(crate) struct Tables {
     pub(crate) running: Running,
     permits: Permits<CallKey>,
     wheel: Wheel,
-    pub(crate) lanes: Vec<Outbox>,
+    pub(crate) lanes: Lanes,
     /// The bytes of large bodies and streams on their way.
     pub(crate) bulk: Bulk,
     lobby: LocalObject,
@@ -265,7 +267,7 @@ impl Tables {
                 reserve: limits.reserve,
             }),
             wheel: Wheel::new(),
-            lanes: Vec::new(),
+            lanes: Lanes::default(),
             bulk: Bulk::new(limits.bulk),
             lobby,
             parked: Vec::new(),
@@ -324,8 +326,30 @@ impl Tables {
 
     /// A lane is there; gives its number at this side.
     pub(crate) fn add_lane(&mut self) -> usize {
-        self.lanes.push(Outbox::default());
-        self.lanes.len() - 1
+        self.lanes.add_shared()
+    }
+
+    /// The peer has opened a lane of an object's own; gives its number at this side.
+    pub(crate) fn accept_lane(&mut self) -> usize {
+        let number = self.lanes.accept();
+        if self.ended.is_some() {
+            self.lanes[number].close();
+        }
+        number
+    }
+
+    /// The peer's half of a lane has ended.
+    pub(crate) fn lane_read(&mut self, number: usize) {
+        if let Some(outbox) = self.lanes.get_mut(number) {
+            outbox.read_to_its_end();
+        }
+    }
+
+    /// Both halves of an own lane have ended.
+    pub(crate) fn lane_ended(&mut self, number: usize) {
+        if let Some(mut outbox) = self.lanes.remove(number) {
+            self.unsent -= outbox.weigh().1;
+        }
     }
 
     pub(crate) fn ended(&self) -> Option<&Arc<str>> {
@@ -420,7 +444,7 @@ impl Tables {
     pub(crate) fn say_close(&mut self, code: u32, reason: &str) {
         self.closing = true;
         self.close_due.get_or_insert_with(|| (code, reason.to_owned()));
-        for lane in &mut self.lanes {
+        for lane in self.lanes.iter_mut() {
             lane.buffer();
         }
     }
@@ -490,7 +514,7 @@ impl Tables {
             connection: self.limits.connection_permits,
             reserve: self.limits.reserve,
         });
-        for lane in &mut self.lanes {
+        for lane in self.lanes.iter_mut() {
             lane.close();
         }
     }

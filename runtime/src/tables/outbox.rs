@@ -36,9 +36,48 @@ pub(crate) struct Outbox {
     /// For objects of ours with this fingerprint: the peer's numbers, as numbers of ours or names we lack.
     names_here: HashMap<u64, Vec<Result<u16, String>>, RandomState>,
     closed: bool,
+    /// Calls and notices of the peer that came by this lane and are not answered.
+    busy: u32,
+    /// Of an own lane that the peer opened: it ends after the other half.
+    accepted: bool,
+    /// The peer's half of an own lane has ended.
+    read: bool,
+    /// The object of an own lane is held no more: it ends when everything is written.
+    retired: bool,
 }
 
 impl Outbox {
+    /// Of a lane that the peer has opened for an object of its own choice.
+    pub(crate) fn accepted() -> Outbox {
+        Outbox { accepted: true, ..Outbox::default() }
+    }
+
+    /// A call or notice has come by this lane.
+    pub(crate) fn arrived(&mut self) {
+        self.busy += 1;
+    }
+
+    /// It is answered.
+    pub(crate) fn answered(&mut self) {
+        self.busy = self.busy.saturating_sub(1);
+        self.due |= self.read;
+    }
+
+    /// The peer's half has ended.
+    pub(crate) fn read_to_its_end(&mut self) {
+        (self.read, self.due) = (true, true);
+    }
+
+    /// Nothing more will be called by this lane.
+    pub(crate) fn retire(&mut self) {
+        (self.retired, self.due) = (true, true);
+    }
+
+    /// Whether this half is to end, once everything is written.
+    pub(crate) fn is_over(&self) -> bool {
+        self.closed || self.retired || self.accepted && self.read && self.busy == 0
+    }
+
     /// Where frames are appended; the writer is to be woken.
     pub(crate) fn buffer(&mut self) -> &mut BytesMut {
         self.due |= !mutation!(WriterNotWoken);
@@ -99,10 +138,6 @@ impl Outbox {
         if !self.waker.as_ref().is_some_and(|w| w.will_wake(waker)) {
             self.waker = Some(waker.clone());
         }
-    }
-
-    pub(crate) fn is_closed(&self) -> bool {
-        self.closed
     }
 
     /// The connection has ended: nothing more is written.

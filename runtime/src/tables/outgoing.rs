@@ -103,8 +103,12 @@ impl Tables {
             return Err(Fault::never(FaultCode::GONE, &**reason));
         }
         let lane = if id == ObjectId::LOBBY {
-            self.next_lobby_lane = (self.next_lobby_lane + 1) % self.lanes.len().max(1);
+            self.next_lobby_lane = (self.next_lobby_lane + 1) % self.lanes.shared().max(1);
             self.next_lobby_lane
+        } else if lane == imports::NO_LANE {
+            let own = self.lanes.open();
+            self.imports.set_lane(slot, own);
+            own
         } else {
             lane
         };
@@ -179,7 +183,7 @@ impl Tables {
                 Target::Local(object) => match self.exports.export(object) {
                     Ok(id) => Reference {
                         kind: RefKind::Export,
-                        own_lane: false,
+                        own_lane: object.descriptor().own_lane,
                         hops: 0,
                         id,
                         fingerprint: object.descriptor().fingerprint,
@@ -308,7 +312,7 @@ impl Tables {
     }
 
     pub(super) fn pause_if_full(&mut self, lane: usize) {
-        if self.lanes[lane].len() > self.limits.outbox_max {
+        if self.lanes.filled(lane, self.limits.outbox_max) {
             self.permits.pause(true);
         }
     }

@@ -28,6 +28,8 @@ use crate::options::Options;
 ///
 /// On a trait: `#[service]`, or with keys, each optional:
 /// `#[service(name = "Calc", aliases = ["calculator"], version = 2)]`. The name defaults to the trait's.
+/// With `lane = "own"` each object of the service has a stream to itself wherever it is held: neither a busy neighbour nor a packet
+/// that a neighbour lost holds its calls up, for a write of its own and some 2 KB each. Objects that are called together share a lane.
 /// Beside the trait `Foo` it makes the proxy `FooProxy`, whose methods return `Call`s.
 ///
 /// Methods take `&self` or `&mut self`, are `async` or plain, and may be marked `#[cancel]`, `#[no_cancel]`,

@@ -14,6 +14,8 @@ pub(crate) struct Options {
     pub(crate) aliases: Vec<LitStr>,
     /// Version of the interface; 1 if absent.
     pub(crate) version: Option<LitInt>,
+    /// Whether each object of the service has a lane to itself.
+    pub(crate) own_lane: bool,
     /// Where the crate `duologue` is found.
     pub(crate) crate_path: Path,
     /// The first key written, for "no keys here" errors.
@@ -23,7 +25,7 @@ pub(crate) struct Options {
 impl Options {
     /// Whether no key but `crate` was written.
     pub(crate) fn only_crate(&self) -> bool {
-        self.name.is_none() && self.aliases.is_empty() && self.version.is_none()
+        self.name.is_none() && self.aliases.is_empty() && self.version.is_none() && !self.own_lane
     }
 }
 
@@ -33,6 +35,7 @@ impl Parse for Options {
             name: None,
             aliases: Vec::new(),
             version: None,
+            own_lane: false,
             crate_path: syn::parse_quote!(::duologue),
             first_key: None,
         };
@@ -48,12 +51,13 @@ impl Parse for Options {
                 "name" => options.name = Some(name(input, "the name of a service")?),
                 "aliases" => options.aliases = aliases(input)?,
                 "version" => options.version = Some(version(input)?),
+                "lane" => options.own_lane = own_lane(input)?,
                 "crate" => options.crate_path = string(input, "the path of the crate `duologue`")?.parse()?,
                 _ => {
                     return Err(Error::new(
                         key.span(),
                         format!(
-                            "`{key}` is no key of `#[service]`; there are `name`, `aliases` and `version`"
+                            "`{key}` is no key of `#[service]`; there are `name`, `aliases`, `version` and `lane`"
                         ),
                     ));
                 }
@@ -92,6 +96,17 @@ fn aliases(input: ParseStream<'_>) -> syn::Result<Vec<LitStr>> {
     bracketed!(list in input);
     let items = Punctuated::<LitStr, Token![,]>::parse_terminated_with(&list, |item| name(item, "an alias"))?;
     Ok(items.into_iter().collect())
+}
+
+fn own_lane(input: ParseStream<'_>) -> syn::Result<bool> {
+    let text = string(input, "the lane of a service")?;
+    if text.value() != "own" {
+        return Err(Error::new(
+            text.span(),
+            "`lane` is \"own\": each object has a lane to itself; without it, they share",
+        ));
+    }
+    Ok(true)
 }
 
 fn version(input: ParseStream<'_>) -> syn::Result<LitInt> {

@@ -28,6 +28,7 @@ macro_rules! arity {
                 version: 1,
                 doc: "A closure.",
                 exclusive: true,
+                own_lane: false,
                 fingerprint: fingerprint(&["call"]),
                 methods: &[Method {
                     name: "call",

@@ -50,10 +50,10 @@
 //! |---|---|---|---|
 //! | `idle_timeout` | 30 s | 100 ms to 1 h; the smaller of both peers' | the connection ends as `Ended::TimedOut`, its calls as `Disconnected` |
 //! | `keep_alive` | 10 s | at least 10 ms, below `idle_timeout` | – |
-//! | `connect_timeout` | 10 s | 10 ms to 1 h | dialing: `Unreachable` or `Resolve`; accepting: the peer is dropped; the greeting after the handshake has as long again: `ConnectError::Hello` |
+//! | `connect_timeout` | 10 s | 10 ms to 1 h | dialing: `Unreachable` or `Resolve`; accepting: the peer is dropped; the greeting after the handshake has as long again: `ConnectError::Hello`; a bidirectional stream that does not say what it is has as long, and is ended |
 //! | `attempt_delay` | 250 ms (20 ms if all addresses are loopback) | 10 ms to 1 h | the next address of a name is tried too |
 //! | `streams_start` | 64 streams of the peer | at least 1 | doubles as it fills |
-//! | `streams_max` | 16,384 | `streams_start` to 1,000,000 | the peer waits |
+//! | `streams_max` | 16,384 | `streams_start` to 1,000,000 | the peer waits: calls of an object with a lane of its own wait for the lane, within their deadlines |
 //! | `handshakes_max` | 1,024 under way | at least 1 | the dialer gets `Refused`; beyond a quarter it must first prove its address |
 //! | `connections_max` | 10,000 accepted | at least 1 | the dialer gets `Refused` |
 //! | `connections_per_address_max` | 256 per address (IPv6: per /64); loopback is exempt | at least 1 | the dialer gets `Refused` |

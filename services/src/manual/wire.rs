@@ -17,16 +17,16 @@
 //!
 //! # Streams (N1)
 //!
-//! Only bidirectional streams, only the dialer opens them, and the first byte of each says what it is:
+//! The first byte of each says what it is, sent by whoever opens it:
 //!
 //! | first byte | stream | when |
 //! |---|---|---|
 //! | 0 | control | the dialer's first |
-//! | 1 | lane | the dialer's next, as many as its `Hello` says: 1 to 64 |
+//! | 1 | lane | the dialer's next, as many as its `Hello` says: 1 to 64; later from either side, a lane for one object |
 //! | 2 body, 3 items, 4 bytes, 5 gossip | reserved | not used today |
 //!
-//! The byte is sent once, by the dialer; then frames follow in both directions. A further stream, from either
-//! side, is a violation. A dialer need not wait for the acceptor's `Hello` to open its lanes and to send on
+//! On control and lanes, which are bidirectional, frames follow in both directions. Any other bidirectional stream is
+//! a violation; one that has not said what it is within `connect_timeout` is ended. A dialer need not wait for the acceptor's `Hello` to open its lanes and to send on
 //! them; nothing but `Hello` is processed before the peer's `Hello`. A stream that ends in the middle of a
 //! frame, or a control stream that ends at all, is a violation.
 //!
@@ -171,8 +171,10 @@
 //! | 1 | Export | the sender | adds U = 2^40 to the sender's export and the receiver's import |
 //! | 2 | Home | the receiver | takes 1 off both; the import keeps at least 1 |
 //!
-//! Bit 7 of the kind (a lane of its own) is reserved: a violation today, as any other kind. `hops` above 8 is
-//! a violation.
+//! Bit 7 of an Export says that the object has a lane of its own: the import is bound to no lane of others. Its
+//! holder opens a stream of kind 1 before its first call and sends all calls there; the host answers on the lane
+//! a call came by. When the import is removed, the holder ends its half; the host ends its own when it has read
+//! that end and answered everything. Bit 7 of other kinds, and `hops` above 8, are violations.
 //!
 //! The receiver settles the *whole table* of every frame it reads, whether or not the body is decoded, wanted
 //! or understood. Export: the import is made if absent, bound to the lane of the frame, and all calls to it

@@ -128,7 +128,7 @@ fn a_peer_that_opens_stream_after_stream_is_closed() {
             let mut open = Vec::new();
             while let Ok(stream) = link.open().await {
                 let mut stream = stream;
-                if stream.0.send(vec![1u8; 64].into()).await.is_err() {
+                if stream.0.send(vec![0; 64].into()).await.is_err() {
                     break;
                 }
                 open.push(stream);

@@ -10,6 +10,7 @@ mod flood;
 mod frames;
 mod greeting;
 mod handlers;
+mod lanes;
 mod limits;
 mod requests;
 mod trust;

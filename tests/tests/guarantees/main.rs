@@ -12,6 +12,7 @@ mod deadlines;
 mod edges;
 mod evolution;
 mod hooks;
+mod lanes;
 mod life;
 mod notify;
 mod objects;

@@ -27,6 +27,7 @@ macro_rules! interface {
             version: 1,
             doc: "",
             exclusive: false,
+            own_lane: false,
             fingerprint: fingerprint(&[$($method),+]),
             methods: &[$(method($method)),+],
         }

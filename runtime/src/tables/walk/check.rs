@@ -54,7 +54,7 @@ impl<'a> InFlight<'a> {
     fn of(flows: &'a [Flow], tables: &Tables) -> InFlight<'a> {
         let mut all = InFlight { under_way: Vec::new(), unsent: Vec::new(), done: Vec::new() };
         all.under_way.extend(flows.iter().flat_map(Flow::under_way));
-        for lane in &tables.lanes {
+        for lane in tables.lanes.iter() {
             let (bytes, done) = lane.unsent();
             let frames = flow::frames(Bytes::copy_from_slice(bytes));
             all.unsent.extend(frames.map(|f| wire::read_frame(f).expect("what is to be sent can be read")));

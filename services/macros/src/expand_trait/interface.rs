@@ -87,7 +87,7 @@ impl Service {
         let ident = &self.item.ident;
         let name =
             options.name.clone().unwrap_or_else(|| LitStr::new(&ident.unraw().to_string(), ident.span()));
-        let aliases = &options.aliases;
+        let (aliases, own_lane) = (&options.aliases, options.own_lane);
         let version = options.version.clone().unwrap_or_else(|| LitInt::new("1", Span::call_site()));
         let doc = print::doc_text(&self.item.attrs);
         let names = self.methods.iter().map(|method| &method.name);
@@ -99,6 +99,7 @@ impl Service {
                 version: #version,
                 doc: #doc,
                 exclusive: #exclusive,
+                own_lane: #own_lane,
                 fingerprint: #private::fingerprint(&[#(#names),*]),
                 methods: &[#(#methods),*],
             }
