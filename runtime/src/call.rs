@@ -265,7 +265,7 @@ impl Outgoing {
         };
         let now = Instant::now();
         let wish = self.deadline.from(now, usual);
-        let mut nested = if sort.is_notice() { object::aside(wish) } else { object::nested(wish) };
+        let mut nested = if sort.is_notice() { object::aside(wish) } else { object::nested(wish, now) };
         if self.trace.is_some() {
             nested.trace = self.trace.take();
         }

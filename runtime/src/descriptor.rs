@@ -33,6 +33,11 @@ impl Descriptor {
         self.methods.get(number as usize).map_or("?", |m| m.name)
     }
 
+    /// `Service::method`, for messages.
+    pub(crate) fn path(&self, number: u16) -> String {
+        format!("{}::{}", self.name, self.method(number))
+    }
+
     pub(crate) fn number_of(&self, name: &str) -> Option<u16> {
         self.methods.iter().position(|m| m.name == name).map(|n| n as u16)
     }

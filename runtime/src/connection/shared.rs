@@ -24,6 +24,12 @@ use crate::services::Instances;
 use crate::tables::{CallKey, Events, Outbox, Tables, Waiter, Wakers};
 use crate::wire::{CallId, ObjectId};
 
+/// How much longer than its deadline a call waits for what its host has to say of it, beside the way there and back.
+const GRACE: Duration = Duration::from_millis(20);
+
+/// The same, however long the way is.
+const GRACE_MAX: Duration = Duration::from_millis(250);
+
 /// One connection, as its actor, its streams, its proxies and its running calls see it.
 pub(crate) struct Shared {
     pub(crate) id: u64,
@@ -344,9 +350,11 @@ impl Shared {
     /// Ends calls whose deadline has passed; when to look again.
     pub(crate) fn expire(&self) -> Option<Instant> {
         let now_ms = self.now_ms();
+        let rtt = self.link.lock().as_ref().map_or(Duration::ZERO, transport::Link::rtt);
+        let grace = (GRACE + 2 * rtt).min(GRACE_MAX).as_millis() as u64;
         self.with(|tables, events| {
             // Deadlines are rounded down to milliseconds: none may pass before its millisecond has.
-            tables.expire(now_ms.saturating_sub(1), events);
+            tables.expire(now_ms.saturating_sub(1), grace, events);
             let next = tables.next_deadline();
             self.timer_at.store(next.unwrap_or(u64::MAX), Ordering::Relaxed);
             next.map(|ms| self.instant(ms.max(now_ms) + 1))

@@ -298,8 +298,9 @@ async fn start_threads(count: usize) -> Result<(Vec<Worker>, Thread), NodeError>
                 for _ in 1..count {
                     let arbiter = actix::Arbiter::new();
                     let (tx, rx) = oneshot::channel();
+                    let crossings = workers[0].crossings();
                     arbiter.spawn_fn(move || {
-                        let _ = tx.send(Worker::here());
+                        let _ = tx.send(Worker::beside(crossings));
                     });
                     if let Ok(worker) = rx.await {
                         workers.push(worker);

@@ -9,11 +9,14 @@ use std::thread::ThreadId;
 use parking_lot::Mutex;
 use tokio::sync::{mpsc, oneshot};
 
+use crate::tables::Crossings;
+
 /// A thread of a node. It runs its jobs in order, on a current-thread runtime with a `LocalSet`.
 #[derive(Clone)]
 pub struct Worker(Arc<Inner>);
 
 struct Inner {
+    crossings: Arc<Mutex<Crossings>>,
     jobs: mpsc::UnboundedSender<Job>,
     thread: ThreadId,
     load: AtomicUsize,
@@ -47,10 +50,16 @@ impl std::fmt::Debug for Worker {
 impl Worker {
     /// Makes this thread a worker; its jobs run until all its handles are gone. Needs a `LocalSet`.
     pub(crate) fn here() -> Worker {
+        Worker::beside(Arc::default())
+    }
+
+    /// The same for a further thread of a node: what the first one gave as [`Worker::crossings`].
+    pub(crate) fn beside(crossings: Arc<Mutex<Crossings>>) -> Worker {
         let (jobs, mut queue) = mpsc::unbounded_channel::<Job>();
         let (local, mut local_queue) = mpsc::unbounded_channel::<LocalJob>();
         let thread = std::thread::current().id();
         let worker = Worker(Arc::new(Inner {
+            crossings,
             jobs,
             thread,
             load: AtomicUsize::new(0),
@@ -78,6 +87,11 @@ impl Worker {
             }
         });
         worker
+    }
+
+    /// The turns of all objects of the node for which calls have waited long.
+    pub(crate) fn crossings(&self) -> Arc<Mutex<Crossings>> {
+        self.0.crossings.clone()
     }
 
     /// The worker of this thread, if it is a node's.

@@ -9,6 +9,7 @@ use std::pin::{Pin, pin};
 use std::sync::atomic::{AtomicU8, AtomicU32, AtomicU64, Ordering};
 use std::sync::{Arc, Weak};
 use std::task::{Context, Poll, Waker};
+use std::time::Duration;
 
 use parking_lot::Mutex;
 use tokio::time::Instant;
@@ -166,18 +167,28 @@ pub(crate) fn current() -> Option<Arc<CallContext>> {
     CURRENT.with_borrow(Clone::clone)
 }
 
+/// A nested call ends at most this long before the call around it.
+const NESTED_MARGIN: Duration = Duration::from_millis(100);
+
 /// Depth, path and deadline for a call that is made now, with `deadline` as its own wish.
-pub(crate) fn nested(deadline: Instant) -> Nested {
+pub(crate) fn nested(deadline: Instant, now: Instant) -> Nested {
     CURRENT.with_borrow(|current| match current {
         None => Nested { depth: 0, path: Path::new(), deadline, trace: None },
         Some(context) => {
+            let left = context.deadline.saturating_duration_since(now);
+            // Who made the call around it can still say what it waited for.
+            let until = context.deadline - (left / 64).min(NESTED_MARGIN);
             let mut path = context.path.clone();
             let token = context.token.load(Ordering::Relaxed);
             if token != 0 {
                 path.push(Token(token));
             }
-            let deadline = deadline.min(context.deadline);
-            Nested { depth: context.depth + 1, path, deadline, trace: context.inherited() }
+            Nested {
+                depth: context.depth + 1,
+                path,
+                deadline: deadline.min(until),
+                trace: context.inherited(),
+            }
         }
     })
 }

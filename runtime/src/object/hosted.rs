@@ -4,6 +4,7 @@
 //! becomes a task that ends by its result, its deadline, a stop, or a panic. A panic ends only its own call; after one in a
 //! `&mut self` method the half-changed value is nobody's friend: [`recovery`] says what takes its place.
 
+mod circle;
 mod recovery;
 
 pub(crate) use recovery::Recovery;
@@ -26,7 +27,7 @@ use super::starts::Starts;
 use super::{Hook, Incoming, Shape};
 use crate::connection::Connection;
 use crate::error::{Fault, Ran};
-use crate::tables::{Access, Arrival, Ticket, Turn};
+use crate::tables::{Access, Arrival, Circle, Ticket, Turn};
 use crate::wire::{FaultCode, Token};
 
 /// A served value, its turn, and the calls that wait or run on it. Never leaves its thread.
@@ -40,8 +41,8 @@ struct Inner<S> {
     starts: RefCell<Starts>,
     /// The calls that became tasks, to be stopped when the object ends.
     tasks: RefCell<Slab<Arc<CallContext>>>,
-    /// Who holds the turn alone, for messages.
-    writer: RefCell<Option<String>>,
+    /// Where the turn's changes are told, while somebody has waited long for it.
+    watched: RefCell<Option<circle::Watched>>,
     /// Whether calls may wait for each other here, so that each needs a token.
     exclusive: bool,
     gone: Cell<bool>,
@@ -78,7 +79,7 @@ impl<S: 'static> Hosted<S> {
             turn: RefCell::new(Turn::new()),
             starts: RefCell::default(),
             tasks: RefCell::default(),
-            writer: RefCell::default(),
+            watched: RefCell::default(),
             exclusive,
             gone: Cell::new(false),
             incarnation: Cell::new(0),
@@ -187,9 +188,13 @@ impl<S: 'static> Hosted<S> {
         }
         let token = Token(rand::random::<u64>() | 1);
         call.context.set_token(token);
-        let arrival = self.0.turn.borrow_mut().arrive(access, Some(token), call.context.path());
+        let path = call.context.path();
+        let arrival = self.0.turn.borrow_mut().arrive_as(call.method(), access, Some(token), path);
         match arrival {
-            Arrival::Enter(ticket) => Ok((call, Some(ticket), !self.0.starts.borrow().somebody_is_called())),
+            Arrival::Enter(ticket) => {
+                self.0.has_entered(ticket);
+                Ok((call, Some(ticket), !self.0.starts.borrow().somebody_is_called()))
+            }
             Arrival::Wait(ticket) => Ok((call, Some(ticket), false)),
             Arrival::Refused(token) => {
                 let text =
@@ -226,9 +231,6 @@ impl<S: 'static> Hosted<S> {
             return self.spawn::<R>(call, access, ticket, false, work);
         }
         self.begin(&mut call);
-        if access == Access::Write {
-            *self.0.writer.borrow_mut() = Some(call.name());
-        }
         let mut cx = Context::from_waker(Waker::noop());
         let polled = catch_unwind(AssertUnwindSafe(|| poll_in(&call.context, work.as_mut(), &mut cx)));
         let outcome = match polled {
@@ -261,7 +263,8 @@ impl<S: 'static> Hosted<S> {
                 debug_assert!(first.is_none(), "it goes behind them");
             }
         }
-        let timer = Box::pin(sleep_until(call.context.deadline()));
+        let timer =
+            Box::pin(sleep_until(if entered { call.context.deadline() } else { circle::look_at(&call) }));
         let cancels = call.cancels();
         tokio::task::spawn_local(Task::<S, R> {
             me: self.clone(),
@@ -280,7 +283,10 @@ impl<S: 'static> Hosted<S> {
     fn leave(&self, ticket: Option<Ticket>) {
         let Some(ticket) = ticket else { return };
         let mut started = Vec::new();
+        // Said first, so that nobody finds a circle over who has left.
+        self.0.has_left(ticket);
         self.0.turn.borrow_mut().leave(ticket, &mut started);
+        started.iter().for_each(|&ticket| self.0.has_entered(ticket));
         if started.is_empty() {
             return;
         }
@@ -366,8 +372,14 @@ impl<S: 'static, R: Shape> Future for Task<S, R> {
         let this = &mut *self;
         let Some(call) = &mut this.call else { return Poll::Ready(()) };
         call.context.wait(cx.waker());
-        if this.timer.as_mut().poll(cx).is_ready() {
-            call.context.stop(Stop::Deadline);
+        let mut look = false;
+        while this.timer.as_mut().poll(cx).is_ready() {
+            if this.timer.deadline() >= call.context.deadline() {
+                call.context.stop(Stop::Deadline);
+                break;
+            }
+            look = true;
+            this.timer.as_mut().reset(call.context.deadline());
         }
         if let Some(why) = call.context.stopped() {
             if !this.entered || this.cancels || why == Stop::Gone {
@@ -383,6 +395,11 @@ impl<S: 'static, R: Shape> Future for Task<S, R> {
             if let Some(ticket) = this.ticket {
                 let mut starts = this.me.0.starts.borrow_mut();
                 if !starts.may_start(ticket, cx.waker()) {
+                    drop(starts);
+                    if look && let Some(circle) = this.me.0.closes_circle(call, ticket) {
+                        this.give_up(&circle);
+                        return Poll::Ready(());
+                    }
                     return Poll::Pending;
                 }
                 let next = starts.leave(ticket);
@@ -394,9 +411,6 @@ impl<S: 'static, R: Shape> Future for Task<S, R> {
             this.entered = true;
             this.me.0.fate.dequeue(1);
             this.me.begin(call);
-            if this.access == Access::Write {
-                *this.me.0.writer.borrow_mut() = Some(call.name());
-            }
         }
         let Some(work) = &mut this.work else { return Poll::Ready(()) };
         match catch_unwind(AssertUnwindSafe(|| poll_in(&call.context, work.as_mut(), cx))) {
@@ -417,7 +431,7 @@ impl<S: 'static, R: Shape> Task<S, R> {
     /// The turn is left before the answer is given, so that who sees the answer finds the object free.
     fn finish(&mut self, outcome: Result<Result<R::Returned, Box<dyn Any + Send>>, Stop>) {
         let Some(call) = self.call.take() else { return };
-        let holder = (!self.entered).then(|| self.me.0.writer.borrow().clone()).flatten();
+        let holder = if self.entered { None } else { self.me.0.holder(&call) };
         self.drop_work();
         match outcome {
             Ok(outcome) => {
@@ -428,7 +442,7 @@ impl<S: 'static, R: Shape> Task<S, R> {
                 self.me.leave(self.ticket);
                 let ran = if self.entered { Ran::Yes } else { Ran::Never };
                 let mut fault = why.fault(ran);
-                if let (Stop::Deadline, Some(holder)) = (why, holder) {
+                if let (Stop::Deadline | Stop::Cancelled, Some(holder)) = (why, holder) {
                     fault.text = format!("it waited for a turn held by {holder}");
                 }
                 if let (Stop::Gone, Some(reason)) = (why, self.me.0.fate.reason()) {
@@ -437,6 +451,16 @@ impl<S: 'static, R: Shape> Task<S, R> {
                 call.fault(fault);
             }
         }
+        self.me.drop_value_if_unused();
+    }
+
+    /// It will never have its turn.
+    fn give_up(&mut self, circle: &Circle) {
+        let Some(call) = self.call.take() else { return };
+        self.drop_work();
+        self.me.leave(self.ticket);
+        let text = format!("{}: calls wait for each other in a circle: {circle}", call.name());
+        call.fault(Fault::never(FaultCode::WOULD_DEADLOCK, text));
         self.me.drop_value_if_unused();
     }
 

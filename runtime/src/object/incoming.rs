@@ -44,7 +44,15 @@ impl Incoming {
 
     /// `Service::method`, for messages.
     pub(crate) fn name(&self) -> String {
-        format!("{}::{}", self.interface.name, self.interface.method(self.method))
+        self.interface.path(self.method)
+    }
+
+    pub(crate) fn interface(&self) -> &'static Descriptor {
+        self.interface
+    }
+
+    pub(crate) fn method(&self) -> u16 {
+        self.method
     }
 
     /// Whether a cancellation stops the method at its next await.

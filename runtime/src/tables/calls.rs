@@ -40,6 +40,8 @@ pub(crate) struct Slot {
     pub(crate) queued: Option<Box<Request>>,
     /// Its Cancel was appended.
     pub(crate) cancelled: bool,
+    /// Its deadline has passed; what the peer has to say of it is awaited for a moment more.
+    pub(crate) late: bool,
 }
 
 #[derive(Debug, Default)]
@@ -64,7 +66,17 @@ impl Calls {
         self.generation = self.generation.wrapping_add(1);
         let generation = self.generation;
         let waiter = Some(waiter);
-        let slot = Slot { generation, import, lane, depth, cost, waiter, queued: None, cancelled: false };
+        let slot = Slot {
+            generation,
+            import,
+            lane,
+            depth,
+            cost,
+            waiter,
+            queued: None,
+            cancelled: false,
+            late: false,
+        };
         let index = self.slots.insert(slot);
         CallKey { index: index as u32, generation }
     }

@@ -141,8 +141,10 @@ impl Tables {
         let answer = if head.kind == Kind::Reply {
             Answer::Reply { body, refs }
         } else {
+            // It was this side's clock that stopped it.
+            let late = call.late && FaultCode(head.method) == FaultCode::CANCELLED;
             Answer::Fault(Fault {
-                code: FaultCode(head.method),
+                code: if late { FaultCode::DEADLINE } else { FaultCode(head.method) },
                 ran: Ran::from_byte(head.flags),
                 text: String::from_utf8_lossy(&body).into_owned(),
             })

@@ -8,6 +8,7 @@
 mod answers;
 mod bulk;
 mod calls;
+mod crossing;
 mod exports;
 mod imports;
 mod incoming;
@@ -29,6 +30,7 @@ use bytes::Bytes;
 
 pub(crate) use bulk::{Bulk, BulkLimits, PIECE, Ticket as BulkTicket};
 pub(crate) use calls::{CallKey, Waiter};
+pub(crate) use crossing::{Circle, Crossings, TurnKey};
 pub(crate) use exports::{Found, UNITS};
 pub(crate) use outbox::Outbox;
 pub(crate) use turn::{Access, Arrival, Ticket, Turn};

@@ -239,18 +239,25 @@ impl Tables {
             self.grant(now_ms, events);
             return;
         }
-        if std::mem::replace(&mut call.cancelled, true) {
-            return;
-        }
-        let (lane, slot, cost) = (call.lane, call.import, call.cost);
-        let head = Head { kind: Kind::Cancel, flags: 0, method: 0, call: key.call(), object: ObjectId(0) };
-        wire::put_frame(self.lanes[lane].buffer(), &head, &Options::default(), &[]);
         self.wheel.remove(key.call().0);
+        let Some((slot, cost)) = self.say_cancel(key) else { return };
         if mutation!(SlotFreedOnCancel) {
             self.calls.remove(key);
             let _ = self.permits.give_back(slot, 1, cost);
             let _ = self.imports.answered(slot, 1, &mut events.shells);
         }
+    }
+
+    /// Tells the peer to stop a sent call, once; its import and cost if it was told now.
+    fn say_cancel(&mut self, key: CallKey) -> Option<(usize, u32)> {
+        let call = self.calls.get(key)?;
+        if std::mem::replace(&mut call.cancelled, true) {
+            return None;
+        }
+        let (lane, slot, cost) = (call.lane, call.import, call.cost);
+        let head = Head { kind: Kind::Cancel, flags: 0, method: 0, call: key.call(), object: ObjectId(0) };
+        wire::put_frame(self.lanes[lane].buffer(), &head, &Options::default(), &[]);
+        Some((slot, cost))
     }
 
     /// A queued call leaves its line; [`Tables::grant`] is to follow.
@@ -263,13 +270,19 @@ impl Tables {
         self.forget_permits(ended);
     }
 
-    /// The calls whose deadline has passed end.
-    pub(crate) fn expire(&mut self, now_ms: u64, events: &mut Events) {
+    /// The calls whose deadline has passed end. Those that were sent are cancelled, and have `grace_ms` to hear from the
+    /// peer whether they ran and what they waited for: its answer is on its way at this moment.
+    pub(crate) fn expire(&mut self, now_ms: u64, grace_ms: u64, events: &mut Events) {
         let mut due = Vec::new();
         self.wheel.expire(now_ms, &mut due);
         for index in due {
             let Some(key) = self.calls.key_of(index) else { continue };
             let Some(call) = self.calls.get(key) else { continue };
+            if call.queued.is_none() && call.waiter.is_some() && !std::mem::replace(&mut call.late, true) {
+                self.say_cancel(key);
+                self.wheel.insert(index, now_ms + grace_ms);
+                continue;
+            }
             let queued = call.queued.is_some() || mutation!(SentIsNeverRan);
             let ran = if queued { Ran::Never } else { Ran::Unknown };
             let detail = if call.queued.is_some() { "waiting for a permit" } else { "" };

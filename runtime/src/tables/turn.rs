@@ -7,7 +7,7 @@
 //!
 //! What this deliberately does not do: it runs nothing and knows no deadlines (who gives up says so with
 //! [`Turn::leave`]), it never lets a call *into* a turn because of a token it names, and it does not see two
-//! different chains that cross: those end at their deadline.
+//! different chains that cross: for that see [`super::crossing`].
 //!
 //! Cost: all lists are threaded through one vector of slots, so that arriving and leaving take the same few
 //! nanoseconds whether one reader is inside or ten thousand. Paths are compared with the holders one by one while
@@ -69,6 +69,14 @@ pub(crate) enum Arrival {
     Refused(Token),
 }
 
+/// Who has a ticket.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Place {
+    pub(crate) ticket: Ticket,
+    pub(crate) token: Option<Token>,
+    pub(crate) method: u16,
+}
+
 /// One object's turn: who is inside, and who waits in which order.
 #[derive(Debug)]
 pub(crate) struct Turn {
@@ -111,23 +119,36 @@ impl Turn {
         }
     }
 
-    /// A call arrives. `token` names it while it runs (`None` where the object has no exclusive methods, so that
-    /// nothing can ever be refused because of it); `path` holds the tokens of its ancestors, in any order.
-    pub(crate) fn arrive(&mut self, access: Access, token: Option<Token>, path: &[Token]) -> Arrival {
+    /// A call of the method with this number arrives. `token` names it while it runs (`None` where the object has no
+    /// exclusive methods, so that nothing can ever be refused because of it); `path` holds the tokens of its
+    /// ancestors, in any order.
+    pub(crate) fn arrive_as(
+        &mut self,
+        method: u16,
+        access: Access,
+        token: Option<Token>,
+        path: &[Token],
+    ) -> Arrival {
         let write = access == Access::Write;
         if let Some(ancestor) = self.holder_in(path) {
             if write || self.exclusive {
                 return Arrival::Refused(ancestor);
             }
-            return Arrival::Enter(self.enter(access, token));
+            return Arrival::Enter(self.enter(method, access, token));
         }
         let open = self.waiters.len == 0 && if write { self.holders.len == 0 } else { !self.exclusive };
         if open {
-            return Arrival::Enter(self.enter(access, token));
+            return Arrival::Enter(self.enter(method, access, token));
         }
-        let at = self.take_slot(access, token, State::Waiting);
+        let at = self.take_slot(method, access, token, State::Waiting);
         self.waiters.push_back(&mut self.slots, at);
         Arrival::Wait(self.ticket(at))
+    }
+
+    /// The same, where nobody asks for the method.
+    #[cfg(test)]
+    pub(crate) fn arrive(&mut self, access: Access, token: Option<Token>, path: &[Token]) -> Arrival {
+        self.arrive_as(0, access, token, path)
     }
 
     /// A call leaves: it has ended, or gives up waiting. Appends the calls that hold the turn from now on, first
@@ -155,9 +176,14 @@ impl Turn {
     }
 
     /// The calls inside, in the order in which they started.
-    #[cfg(test)]
-    pub(crate) fn holders(&self) -> impl Iterator<Item = Ticket> {
-        self.holders.iter(&self.slots).map(move |at| self.ticket(at))
+    pub(crate) fn holders(&self) -> impl Iterator<Item = Place> {
+        self.holders.iter(&self.slots).map(move |at| self.place(at))
+    }
+
+    /// The call that has this ticket, while it has it.
+    pub(crate) fn find(&self, ticket: Ticket) -> Option<Place> {
+        let found = self.slots.get(ticket.slot()).filter(|slot| slot.serial == ticket.serial());
+        found.filter(|slot| slot.state != State::Free).map(|_| self.place(ticket.slot() as u32))
     }
 
     /// Nobody is inside and nobody waits.
@@ -189,8 +215,13 @@ impl Turn {
         path.iter().copied().find(|token| index.contains(token))
     }
 
-    fn enter(&mut self, access: Access, token: Option<Token>) -> Ticket {
-        let at = self.take_slot(access, token, State::Holding);
+    fn place(&self, at: u32) -> Place {
+        let slot = &self.slots[at as usize];
+        Place { ticket: self.ticket(at), token: slot.token, method: slot.method }
+    }
+
+    fn enter(&mut self, method: u16, access: Access, token: Option<Token>) -> Ticket {
+        let at = self.take_slot(method, access, token, State::Holding);
         self.hold(at);
         self.ticket(at)
     }
@@ -243,9 +274,9 @@ impl Turn {
         Ticket::new(self.slots[at as usize].serial, at)
     }
 
-    fn take_slot(&mut self, access: Access, token: Option<Token>, state: State) -> u32 {
+    fn take_slot(&mut self, method: u16, access: Access, token: Option<Token>, state: State) -> u32 {
         self.serial = self.serial.wrapping_add(1);
-        let slot = Slot { token, serial: self.serial, previous: NIL, next: NIL, access, state };
+        let slot = Slot { token, serial: self.serial, previous: NIL, next: NIL, method, access, state };
         if self.free == NIL {
             self.slots.push(slot);
             return self.slots.len() as u32 - 1;
@@ -277,6 +308,8 @@ struct Slot {
     serial: u32,
     previous: u32,
     next: u32,
+    /// For messages only.
+    method: u16,
     access: Access,
     state: State,
 }

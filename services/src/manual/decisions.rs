@@ -47,6 +47,31 @@
 //! stores, and one task sleeps until the next one. At the callee a call that is ready at its first poll has
 //! no timer at all; one that waits, for its turn or in its own code, is a task, and has one.
 //!
+//! # A moment beyond the deadline
+//!
+//! At its deadline a call that was sent is cancelled, and its caller then waits for the host's answer a
+//! moment longer: two round trips and 20 ms, at most 250 ms in all. The host's own clock has ended the call at the
+//! same time, and knows what the caller cannot: whether it ran, and who held the turn that it waited for. A
+//! host that says nothing in that time leaves the caller with "unknown". To end the call earlier at the host
+//! would have told as much, but a call of 100 ms would sometimes have failed after 98.
+//!
+//! A call that a handler awaits ends a little before the call around it: a 64th of what is left, at most 100 ms.
+//! So a handler sees why its own call failed, and can say so.
+//!
+//! # Circles of turns
+//!
+//! A call whose ancestor holds the turn it wants is refused at once: that is seen in the call's path. Two
+//! *different* chains that cross, each holding what the other waits for, are not seen by either. Within one
+//! node they are found all the same: a call that is part of a chain and has waited 100 ms for a turn makes
+//! that turn known to its node, with all who hold it, and looks for a circle: from the holders to the calls that carry their
+//! tokens in their paths, to the holders of the turns that those wait for, and so on. The one that closes the circle
+//! fails as `WouldDeadlock`; it is always exactly one, since a circle is complete only when the last of its
+//! calls is known. What does not wait long pays nothing, and neither does a call from outside of any method,
+//! for which no holder can be waiting.
+//!
+//! A circle that crosses nodes ends at its deadline. So does one in which a handler waits for something else than
+//! a call: a channel, a task that it has spawned without [`Caller::scope`](crate::Caller::scope).
+//!
 //! # Stateless resets and connection ids
 //!
 //! A node that was restarted at the same address can tell its former peers that their connections are gone,

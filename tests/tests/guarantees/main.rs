@@ -8,6 +8,7 @@ mod allow;
 mod borrow;
 mod bytes;
 mod cancel;
+mod crossing;
 mod deadlines;
 mod edges;
 mod evolution;

@@ -2,7 +2,10 @@
 //!
 //! What is shown: nothing is refused unless its ancestor holds the turn; nothing waits for a turn that its ancestor
 //! holds; calls start in the order of their arrival; and where everything stops, two different chains have crossed:
-//! never one chain alone.
+//! never one chain alone. Notices belong to no chain.
+//!
+//! The objects are spread over nodes. Where those look for circles among their own turns, none is found that is not
+//! there, none is missed, and a single node never gets stuck.
 
 use std::collections::HashMap;
 
@@ -11,6 +14,8 @@ use rand::seq::IndexedRandom;
 use rand::{Rng, SeedableRng};
 
 use super::*;
+use crate::descriptor::Descriptor;
+use crate::tables::crossing::{Crossings, TurnKey};
 
 /// A method of an object that calls others, one after the other or all together.
 #[derive(Debug)]
@@ -18,6 +23,8 @@ struct Plan {
     object: usize,
     access: Access,
     joined: bool,
+    /// Nobody waits for it.
+    notice: bool,
     children: Vec<Plan>,
 }
 
@@ -26,9 +33,27 @@ struct Shape {
     objects: usize,
     roots: usize,
     joins: bool,
+    notices: bool,
+    /// How many nodes look for circles, each among its own objects; 0: nobody looks.
+    nodes: usize,
     /// How likely a waiting call gives up, per step.
     gives_up: f64,
 }
+
+impl Shape {
+    const PLAIN: Shape =
+        Shape { objects: 3, roots: 1, joins: false, notices: false, nodes: 0, gives_up: 0.0 };
+}
+
+static INTERFACE: Descriptor = Descriptor {
+    name: "Object",
+    aliases: &[],
+    version: 1,
+    doc: "",
+    exclusive: true,
+    fingerprint: 0,
+    methods: &[],
+};
 
 impl Plan {
     fn random(rng: &mut StdRng, shape: Shape, depth: usize) -> Self {
@@ -37,6 +62,7 @@ impl Plan {
             object: rng.random_range(0..shape.objects),
             access: if rng.random_bool(0.4) { Access::Write } else { Access::Read },
             joined: shape.joins && rng.random(),
+            notice: shape.notices && rng.random_bool(0.2),
             children: (0..children).map(|_| Self::random(rng, shape, depth - 1)).collect(),
         }
     }
@@ -49,6 +75,8 @@ struct Call<'a> {
     token: Token,
     state: CallState,
     made: Vec<usize>,
+    /// It has waited long, and has looked whether it waits for itself.
+    looked: bool,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -64,12 +92,15 @@ struct Outcome {
     calls: usize,
     refused: usize,
     passed_writer: usize,
+    circles: usize,
     stuck: usize,
 }
 
 struct World<'a> {
     rng: StdRng,
     turns: Vec<Turn>,
+    /// Of each node.
+    crossings: Vec<Crossings>,
     /// The reference: calls that wait at each object, first come first.
     queues: Vec<Vec<usize>>,
     calls: Vec<Call<'a>>,
@@ -82,6 +113,7 @@ impl<'a> World<'a> {
         let mut world = World {
             rng: StdRng::seed_from_u64(seed),
             turns: (0..shape.objects).map(|_| Turn::new()).collect(),
+            crossings: (0..shape.nodes).map(|_| Crossings::default()).collect(),
             queues: vec![Vec::new(); shape.objects],
             calls: Vec::new(),
             tickets: HashMap::new(),
@@ -92,9 +124,14 @@ impl<'a> World<'a> {
             let able: Vec<usize> = (0..world.calls.len()).filter(|&at| world.is_able(at)).collect();
             let choices = able.len() + unmade.len();
             let waiting: Vec<usize> = world.queues.concat();
+            let patient = waiting.iter().copied().find(|&at| world.may_look(at));
             if !waiting.is_empty() && world.rng.random_bool(shape.gives_up) {
                 let call = *waiting.choose(&mut world.rng).expect("somebody waits");
                 world.end(call);
+            } else if let Some(call) = patient
+                && (choices == 0 || world.rng.random_bool(0.3))
+            {
+                world.look(call);
             } else if choices == 0 {
                 break;
             } else {
@@ -116,15 +153,96 @@ impl<'a> World<'a> {
     /// A running call that does not wait for its children.
     fn is_able(&self, at: usize) -> bool {
         let call = &self.calls[at];
-        let awaits = call.made.iter().any(|&child| self.calls[child].state != CallState::Over);
+        let awaits = self.awaited_children(at).next().is_some();
         let unmade = call.made.len() < call.plan.children.len();
         matches!(call.state, CallState::Runs(_)) && (!awaits || call.plan.joined && unmade)
+    }
+
+    fn awaited_children(&self, at: usize) -> impl Iterator<Item = usize> {
+        let made = self.calls[at].made.iter().copied();
+        made.filter(move |&child| {
+            self.calls[child].parent == Some(at) && self.calls[child].state != CallState::Over
+        })
+    }
+
+    /// A call that waits and belongs to a chain.
+    fn may_look(&self, at: usize) -> bool {
+        !self.crossings.is_empty() && !self.calls[at].looked && self.calls[at].parent.is_some()
+    }
+
+    /// Which node the object is on, and how it names it.
+    fn node_of(&self, object: usize) -> (usize, TurnKey) {
+        (object % self.crossings.len(), TurnKey(object as u64))
+    }
+
+    /// A call has waited long, and asks its node whether it waits for itself.
+    fn look(&mut self, at: usize) {
+        self.calls[at].looked = true;
+        let object = self.calls[at].plan.object;
+        let CallState::Waits(ticket) = self.calls[at].state else { panic!("it does not wait") };
+        let (node, key) = self.node_of(object);
+        let path = self.path(self.calls[at].parent);
+        let turn = &self.turns[object];
+        let place = turn.find(ticket).expect("it waits");
+        let found = self.crossings[node].wait(key, &INTERFACE, place, &path, turn.holders());
+        let seen =
+            |call: usize| self.calls[call].looked && self.node_of(self.calls[call].plan.object).0 == node;
+        assert_eq!(
+            found.is_err(),
+            self.is_in_a_circle(at, seen),
+            "what is found is there, and what is there is found"
+        );
+        if found.is_err() {
+            self.outcome.circles += 1;
+            self.end(at);
+        }
+    }
+
+    /// Whether a waiting call waits for itself, over waiting calls of which `seen` is true.
+    fn is_in_a_circle(&self, from: usize, seen: impl Fn(usize) -> bool) -> bool {
+        let mut due = vec![from];
+        let mut done = Vec::new();
+        while let Some(at) = due.pop() {
+            for holder in self.holders(self.calls[at].plan.object) {
+                let below = |&call: &usize| {
+                    matches!(self.calls[call].state, CallState::Waits(_))
+                        && self.ancestors(self.calls[call].parent).contains(&holder)
+                };
+                for next in (0..self.calls.len()).filter(below).filter(|&call| seen(call)) {
+                    if next == from {
+                        return true;
+                    }
+                    if !done.contains(&next) {
+                        done.push(next);
+                        due.push(next);
+                    }
+                }
+            }
+        }
+        false
+    }
+
+    fn path(&self, parent: Option<usize>) -> Vec<Token> {
+        self.ancestors(parent).iter().map(|&ancestor| self.calls[ancestor].token).collect()
+    }
+
+    fn has_entered(&mut self, object: usize, ticket: Ticket) {
+        if !self.crossings.is_empty() {
+            let (node, key) = self.node_of(object);
+            let place = self.turns[object].find(ticket).expect("it has entered");
+            self.crossings[node].entered(key, place);
+        }
     }
 
     fn advance(&mut self, at: usize) {
         let call = &self.calls[at];
         let plan = call.plan;
         match plan.children.get(call.made.len()) {
+            Some(child) if child.notice => {
+                let notice = self.calls.len();
+                self.calls[at].made.push(notice);
+                self.make(child, None);
+            }
             Some(child) => self.make(child, Some(at)),
             None => self.end(at),
         }
@@ -134,7 +252,7 @@ impl<'a> World<'a> {
         let at = self.calls.len();
         let token = Token(self.rng.random());
         let ancestors = self.ancestors(parent);
-        let path: Vec<Token> = ancestors.iter().map(|&ancestor| self.calls[ancestor].token).collect();
+        let path = self.path(parent);
         let holders = self.holders(plan.object);
         let held: Vec<usize> = holders.iter().copied().filter(|holder| ancestors.contains(holder)).collect();
         let arrival = self.turns[plan.object].arrive(plan.access, Some(token), &path);
@@ -157,6 +275,7 @@ impl<'a> World<'a> {
                 assert!(!held.is_empty() || !queued, "it passed the queue");
                 self.outcome.passed_writer += usize::from(queued);
                 self.tickets.insert((plan.object, ticket), at);
+                self.has_entered(plan.object, ticket);
                 CallState::Runs(ticket)
             }
             Arrival::Wait(ticket) => {
@@ -170,7 +289,7 @@ impl<'a> World<'a> {
                 CallState::Waits(ticket)
             }
         };
-        self.calls.push(Call { plan, parent, token, state, made: Vec::new() });
+        self.calls.push(Call { plan, parent, token, state, made: Vec::new(), looked: false });
         if let Some(parent) = parent {
             self.calls[parent].made.push(at);
         }
@@ -181,7 +300,14 @@ impl<'a> World<'a> {
         let object = self.calls[at].plan.object;
         let (CallState::Waits(ticket) | CallState::Runs(ticket)) = self.calls[at].state else { return };
         let mut started = Vec::new();
+        if !self.crossings.is_empty() {
+            let (node, key) = self.node_of(object);
+            self.crossings[node].left(key, ticket);
+        }
         self.turns[object].leave(ticket, &mut started);
+        for &ticket in &started {
+            self.has_entered(object, ticket);
+        }
         self.calls[at].state = CallState::Over;
         self.queues[object].retain(|&waiting| waiting != at);
         let started: Vec<usize> = started.iter().map(|&ticket| self.tickets[&(object, ticket)]).collect();
@@ -220,7 +346,8 @@ impl<'a> World<'a> {
 
     fn compare(&self) {
         for (object, turn) in self.turns.iter().enumerate() {
-            let mut holders: Vec<_> = turn.holders().map(|ticket| self.tickets[&(object, ticket)]).collect();
+            let mut holders: Vec<_> =
+                turn.holders().map(|place| self.tickets[&(object, place.ticket)]).collect();
             holders.sort_unstable();
             assert_eq!(holders, self.holders(object));
             assert_eq!(turn.waiting(), self.queues[object].len());
@@ -232,9 +359,21 @@ impl<'a> World<'a> {
     fn judge_the_end(&mut self) {
         let Some(&stuck) = self.queues.concat().first() else {
             assert!(self.turns.iter().all(Turn::is_idle));
+            assert!(
+                self.crossings.iter().all(Crossings::is_empty),
+                "I6: nothing is known of calls that are over"
+            );
             return;
         };
         self.outcome.stuck = 1;
+        for call in self.queues.concat() {
+            let here = |other: usize| {
+                !self.crossings.is_empty()
+                    && self.node_of(self.calls[other].plan.object).0
+                        == self.node_of(self.calls[call].plan.object).0
+            };
+            assert!(!self.is_in_a_circle(call, here), "a circle within one node was missed");
+        }
         let circle = self.circle(stuck);
         let deepest = circle.iter().map(|&call| self.ancestors(Some(call))).max_by_key(Vec::len);
         let chain = deepest.expect("a circle is not empty");
@@ -257,9 +396,7 @@ impl<'a> World<'a> {
     fn awaited(&self, at: usize) -> usize {
         let call = &self.calls[at];
         let found = match call.state {
-            CallState::Runs(_) => {
-                call.made.iter().copied().find(|&child| self.calls[child].state != CallState::Over)
-            }
+            CallState::Runs(_) => self.awaited_children(at).next(),
             CallState::Waits(_) => {
                 let queue = &self.queues[call.plan.object];
                 let place = queue.iter().position(|&waiting| waiting == at).expect("it stands in the queue");
@@ -284,6 +421,7 @@ fn walk(seeds: std::ops::Range<u64>, shape: Shape) -> Outcome {
         sum.calls += outcome.calls;
         sum.refused += outcome.refused;
         sum.passed_writer += outcome.passed_writer;
+        sum.circles += outcome.circles;
         sum.stuck += outcome.stuck;
     }
     sum
@@ -291,25 +429,46 @@ fn walk(seeds: std::ops::Range<u64>, shape: Shape) -> Outcome {
 
 #[test]
 fn a_single_chain_never_gets_stuck() {
-    let sum = walk(0..4_000, Shape { objects: 3, roots: 1, joins: false, gives_up: 0.0 });
+    let sum = walk(0..4_000, Shape::PLAIN);
     assert_eq!(sum.stuck, 0);
     assert!(sum.refused > 1_000, "{sum:?}");
 }
 
 #[test]
 fn branches_of_one_root_get_stuck_only_by_crossing() {
-    let sum = walk(10_000..14_000, Shape { objects: 4, roots: 1, joins: true, gives_up: 0.0 });
+    let sum = walk(10_000..14_000, Shape { objects: 4, joins: true, ..Shape::PLAIN });
     assert!(sum.refused > 1_000 && (1..1_000).contains(&sum.stuck), "{sum:?}");
 }
 
 #[test]
 fn several_chains_get_stuck_only_by_crossing() {
-    let sum = walk(20_000..24_000, Shape { objects: 4, roots: 3, joins: true, gives_up: 0.0 });
+    let sum = walk(20_000..24_000, Shape { objects: 4, roots: 3, joins: true, ..Shape::PLAIN });
     assert!(sum.refused > 1_000 && sum.passed_writer > 100 && sum.stuck > 100, "{sum:?}");
 }
 
 #[test]
 fn nothing_stays_stuck_where_waiting_calls_give_up() {
-    let sum = walk(30_000..32_000, Shape { objects: 3, roots: 4, joins: true, gives_up: 0.05 });
+    let sum = walk(30_000..32_000, Shape { roots: 4, joins: true, gives_up: 0.05, ..Shape::PLAIN });
     assert!(sum.calls > 10_000, "{sum:?}");
+}
+
+#[test]
+fn notices_are_no_link_in_any_chain() {
+    let sum = walk(40_000..43_000, Shape { notices: true, ..Shape::PLAIN });
+    assert!(sum.refused > 1_000, "{sum:?}");
+}
+
+#[test]
+fn one_node_that_looks_for_circles_never_gets_stuck() {
+    let shape = Shape { objects: 4, roots: 3, joins: true, notices: true, nodes: 1, gives_up: 0.0 };
+    let sum = walk(50_000..54_000, shape);
+    assert_eq!(sum.stuck, 0, "{sum:?}");
+    assert!(sum.circles > 100, "{sum:?}");
+}
+
+#[test]
+fn several_nodes_get_stuck_only_by_circles_across_them() {
+    let shape = Shape { objects: 5, roots: 3, joins: true, notices: true, nodes: 2, gives_up: 0.01 };
+    let sum = walk(60_000..64_000, shape);
+    assert!(sum.circles > 30 && sum.stuck > 30, "{sum:?}");
 }
