@@ -72,5 +72,6 @@
 //!   [`try_connection`](crate::Caller::try_connection) does not.
 //! * **Calls to and fro may nest** up to 64 deep. A chain that comes back to an object it holds enters it for
 //!   `&self` in `&self`, and is refused with `WouldDeadlock` where the borrow rule forbids it. Two
-//!   *different* chains that cross each other (each holds in `&mut self` what the other wants) end at their
-//!   deadline, with an error that names who holds the turn.
+//!   *different* chains that cross each other (each holds in `&mut self` what the other wants) are parted
+//!   within one node: the call that closes the circle fails as `WouldDeadlock` after 100 ms, and the other chain
+//!   goes on. Between nodes they end at their deadline, with an error that names who holds the turn.
