@@ -23,6 +23,7 @@ static DESK: Descriptor = Descriptor {
     version: 1,
     doc: "",
     exclusive: true,
+    own_lane: false,
     fingerprint: 0,
     methods: &[method("pass"), method("take"), method("read")],
 };

@@ -51,6 +51,7 @@ static INTERFACE: Descriptor = Descriptor {
     version: 1,
     doc: "",
     exclusive: true,
+    own_lane: false,
     fingerprint: 0,
     methods: &[],
 };
