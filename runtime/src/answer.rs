@@ -43,6 +43,10 @@ impl Refs {
         self.0.is_none()
     }
 
+    pub(crate) fn handles(&self) -> &[Handle] {
+        self.0.as_deref().unwrap_or_default()
+    }
+
     pub(crate) fn get(&self, index: usize) -> Option<&Handle> {
         self.0.as_ref()?.get(index)
     }

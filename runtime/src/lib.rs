@@ -49,6 +49,7 @@ mod lobby;
 mod node;
 mod object;
 mod proxy;
+mod reconnect;
 mod services;
 mod tables;
 mod trace;
@@ -63,6 +64,7 @@ pub use error::{AppError, CallError, NoError, Ran};
 pub use node::{ConnectError, Connecting, Node, NodeBuilder, NodeError, NodeStats};
 pub use object::{Caller, Restart};
 pub use proxy::Proxy;
+pub use reconnect::{Reconnect, ReconnectError, ReconnectState, Reconnecting};
 pub use services::{Factory, FactoryAs, Serve};
 pub use trace::{ParseTraceError, TraceContext};
 /// A network in memory that a node can be put on.

@@ -103,13 +103,14 @@ pub use actix;
 pub use blob::Blob;
 pub use blocking::blocking;
 pub use callback::Callback;
-pub use connect::{DialError, connect};
+pub use connect::{Dial, DialError, connect};
 pub use macros::service;
 pub use proxy_ext::ProxyExt;
 pub use runtime::{
     AppError, Attribute, Call, CallError, Caller, Config, ConnectError, Connecting, Connection,
     ConnectionStats, Descriptor, Ended, Factory, Method, NoError, Node, NodeBuilder, NodeError, NodeStats,
-    Notify, OpenError, Param, ParseTraceError, Pending, Proxy, Ran, Restart, Serve, TraceContext,
+    Notify, OpenError, Param, ParseTraceError, Pending, Proxy, Ran, Reconnect, ReconnectError,
+    ReconnectState, Reconnecting, Restart, Serve, TraceContext,
 };
 pub use transport::{Identity, NodeId, Trust};
 pub use void::{Void, VoidProxy, VoidService};

@@ -20,10 +20,11 @@ use std::time::Duration;
 use tokio::time::Instant;
 use transport::NodeId;
 
+use crate::descriptor::Descriptor;
 use crate::error::{AppError, CallError};
 use crate::lobby;
 use crate::node::Life;
-use crate::proxy::Proxy;
+use crate::proxy::{Handle, Proxy};
 
 /// A connection to another node. Neither side is "the server": both may serve, and both may call.
 ///
@@ -166,17 +167,26 @@ impl Connection {
     }
 
     async fn open<P: Proxy>(&self, name: Option<&str>) -> Result<P, OpenError> {
+        self.open_object(P::DESCRIPTOR, name).await.map(P::from_handle)
+    }
+
+    /// A service of the peer that answers to the names of an interface.
+    pub(crate) async fn open_object(
+        &self,
+        wanted: &'static Descriptor,
+        name: Option<&str>,
+    ) -> Result<Handle, OpenError> {
         let opened = match lobby::open(&self.shared, name).await {
             Ok(opened) => opened,
             Err(CallError::App(no)) => return Err(OpenError::NoSuchService(no.name)),
             Err(other) => return Err(OpenError::Call(other.map_app(|_| unreachable!("matched above")))),
         };
-        let known = |name: &String| P::DESCRIPTOR.answers_to(name);
+        let known = |name: &String| wanted.answers_to(name);
         if !known(&opened.name) && !opened.aliases.iter().any(known) {
-            let expected = P::DESCRIPTOR.name.to_owned();
+            let expected = wanted.name.to_owned();
             return Err(OpenError::WrongInterface { expected, found: opened.name });
         }
-        Ok(P::from_handle(opened.object.0))
+        Ok(opened.object.0)
     }
 
     /// Makes a round trip through the peer's lobby; how long it took.
@@ -236,6 +246,13 @@ impl Connection {
             actor.do_send(Message::Close { code, reason: reason.to_owned() });
         }
         self.closed().await;
+    }
+
+    /// Closes it without waiting for that.
+    pub(crate) fn close_soon(&self) {
+        if let Some(actor) = self.shared.actor.get() {
+            actor.do_send(Message::Close { code: 0, reason: String::new() });
+        }
     }
 
     /// Waits until the connection has ended; why it did.

@@ -10,10 +10,11 @@ use transport::{Endpoint, Identity, Trust};
 
 use super::{ConnectError, Life, Node, NodeInner, Worker};
 use crate::connection::{self, Connection};
+use crate::reconnect::Reconnecting;
 use crate::services::{Factory, FactoryAs, Maker, Services};
 
 /// A connection to be made: await it, or say first what this side serves on it.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 #[must_use = "it dials when it is awaited"]
 pub struct Connecting {
     node: Node,
@@ -47,6 +48,11 @@ impl Connecting {
     pub fn service<T, F: Factory<T>>(mut self, name: &str, factory: F) -> Connecting {
         self.services().add(name, Maker::each(factory));
         self
+    }
+
+    /// A connection that is made again when it is lost, and proxies that outlive it. What was said of services is said of each.
+    pub fn reconnecting(self) -> Reconnecting {
+        Reconnecting::new(self)
     }
 
     async fn dial(self) -> Result<Connection, ConnectError> {

@@ -97,6 +97,19 @@ pub enum ConnectError {
 }
 
 impl ConnectError {
+    /// Whether a later attempt would end the same way.
+    pub(crate) fn is_lasting(&self) -> bool {
+        use transport::ConnectError as Dial;
+        match self {
+            ConnectError::Link(error) => !matches!(
+                error,
+                Dial::Resolve { .. } | Dial::Unreachable { .. } | Dial::Refused { .. } | Dial::Lost { .. }
+            ),
+            ConnectError::Hello { .. } | ConnectError::Moved(_) => false,
+            _ => true,
+        }
+    }
+
     pub(crate) fn of_hello(target: &str, error: HelloError) -> ConnectError {
         let target = target.to_owned();
         match error {

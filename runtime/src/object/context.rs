@@ -97,6 +97,10 @@ impl CallContext {
         CallContext::new(Arc::downgrade(shared), 0, Path::new(), far)
     }
 
+    pub(crate) fn depth(&self) -> u8 {
+        self.depth
+    }
+
     pub(crate) fn path(&self) -> &[Token] {
         &self.path
     }

@@ -171,6 +171,26 @@ impl Replier {
         }
     }
 
+    /// The answer of another object, passed on.
+    pub(crate) fn answer(mut self, answer: Answer) {
+        match answer {
+            Answer::Fault(fault) => self.send_fault(fault),
+            answer => match std::mem::replace(&mut self.to, ReplyTo::Nobody) {
+                ReplyTo::Remote { shared, lane, call, object, cost } => {
+                    let outcome = match &answer {
+                        Answer::Reply { body, refs } => Ok((&**body, refs.handles())),
+                        _ => Ok((&[][..], &[][..])),
+                    };
+                    shared.finish(lane, call, object, cost, outcome);
+                }
+                ReplyTo::Local(waiter) => {
+                    let _ = waiter.send(answer);
+                }
+                ReplyTo::Notice | ReplyTo::Nobody => {}
+            },
+        }
+    }
+
     pub(crate) fn fault(mut self, fault: Fault) {
         self.send_fault(fault);
     }

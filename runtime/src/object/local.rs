@@ -53,7 +53,7 @@ pub(crate) fn fresh_key() -> u64 {
 }
 
 impl Fate {
-    fn new(queue_max: usize) -> Arc<Fate> {
+    pub(crate) fn new(queue_max: usize) -> Arc<Fate> {
         let (dead, _) = watch::channel(None);
         Arc::new(Fate {
             key: AtomicU64::new(fresh_key()),
@@ -125,6 +125,15 @@ impl LocalObject {
     /// With a mailbox of the caller's own and an interface without typed local calls.
     pub(crate) fn raw(descriptor: &'static Descriptor, mailbox: Box<dyn Mailbox>) -> LocalObject {
         LocalObject::new(TypeId::of::<()>(), descriptor, mailbox, Fate::new(usize::MAX))
+    }
+
+    /// With a mailbox and a fate of the caller's own.
+    pub(crate) fn relay(
+        descriptor: &'static Descriptor,
+        mailbox: Box<dyn Mailbox>,
+        fate: Arc<Fate>,
+    ) -> LocalObject {
+        LocalObject::new(TypeId::of::<()>(), descriptor, mailbox, fate)
     }
 
     /// Its number in this process, for tables and equality.

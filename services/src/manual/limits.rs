@@ -100,6 +100,15 @@
 //! 180 bytes for each where they are held, 155 where their objects live. The objects' own actors take about
 //! 1.8 KiB each. Dropping all of them empties the tables of both sides.
 //!
+//! # Of a connection that is made again: `Reconnect`
+//!
+//! | field | default | at the limit |
+//! |---|---|---|
+//! | `delay`, `delay_max` | up to 100 ms before the first attempt, each further one up to twice as long, 30 s at most | – |
+//! | `jitter` | 1: any time up to the whole wait | – |
+//! | `attempts_max` | none | it has ended: `Disconnected`, never ran |
+//! | calls that wait for the connection, fixed | 65,536 for each proxy that was opened | `Overloaded`, never ran |
+//!
 //! # What a host can be made to hold
 //!
 //! For one connection: `connection_permits` KiB of unanswered calls, and for each lane `outbox_max` and the answers of

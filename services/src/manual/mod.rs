@@ -6,6 +6,7 @@
 //! * [`how_to::objects`]: handing objects out by reference, and knowing when they are gone.
 //! * [`how_to::two_sided`]: both ends serve.
 //! * [`how_to::cancellation`]: dropping a call, deadlines, work that blocks.
+//! * [`how_to::reconnecting`]: a service that stays usable when its connection is lost.
 //! * [`how_to::errors`]: what may go wrong, whether the code ran, `?`.
 //! * [`how_to::evolution`]: peers of different age.
 #![cfg_attr(

@@ -22,6 +22,7 @@ mod panics;
 mod pending;
 mod permits;
 mod reach;
+mod reconnect;
 mod reentry;
 mod restart;
 mod trace;

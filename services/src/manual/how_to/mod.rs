@@ -5,6 +5,7 @@ pub mod cancellation;
 pub mod errors;
 pub mod evolution;
 pub mod objects;
+pub mod reconnecting;
 #[cfg(feature = "testing")]
 pub mod testing;
 pub mod two_sided;

@@ -1,0 +1,314 @@
+//! The object behind a proxy that outlives its connection: it passes calls on to the service of the present one.
+//!
+//! While there is none, calls wait in line, each within its deadline. A call is passed on where it is made, under the lock of the line,
+//! so that order holds; its task then only waits for the answer. What was lost and never ran, and what may run twice, is passed on again.
+
+use std::any::Any;
+use std::collections::BTreeMap;
+use std::future::Future;
+use std::pin::{Pin, pin};
+use std::sync::Arc;
+use std::task::Poll;
+
+use bytes::Bytes;
+use parking_lot::Mutex;
+use smallvec::SmallVec;
+use tokio::sync::oneshot;
+use tokio::time::{Instant, sleep_until};
+
+use super::Link;
+use crate::answer::{Answer, Refs};
+use crate::call::{Request, Sort};
+use crate::connection::Connection;
+use crate::descriptor::Descriptor;
+use crate::error::{BadBody, Fault, Ran};
+use crate::node::Worker;
+use crate::object::{CallContext, Delivery, Fate, Hook, Incoming, LocalObject, Mailbox, Replier, Stop};
+use crate::proxy::Import;
+use crate::tables::CallKey;
+use crate::wire::FaultCode;
+
+/// Calls that wait for the next connection; more are refused.
+const LINE_MAX: usize = 65_536;
+
+pub(super) struct Relay {
+    pub(super) descriptor: &'static Descriptor,
+    /// The service's name; `None` for the root.
+    pub(super) name: Option<String>,
+    fate: Arc<Fate>,
+    line: Mutex<Line>,
+    /// Keeps the connection alive, and made again.
+    _link: Arc<Link>,
+}
+
+#[derive(Default)]
+struct Line {
+    /// The service on the present connection.
+    target: Option<Arc<Import>>,
+    /// In the order in which they were made.
+    parked: BTreeMap<u64, Parked>,
+    next: u64,
+    ended: Option<Fault>,
+}
+
+struct Parked {
+    call: Arc<Passing>,
+    resume: oneshot::Sender<Result<Sent, Fault>>,
+}
+
+/// A call on its way through.
+struct Passing {
+    number: u64,
+    method: u16,
+    body: Bytes,
+    refs: Refs,
+    context: Arc<CallContext>,
+    sort: Sort,
+}
+
+/// A call that was passed on; dropped before its answer, it is cancelled there.
+struct Sent {
+    import: Arc<Import>,
+    key: CallKey,
+    answer: oneshot::Receiver<Answer>,
+    answered: bool,
+}
+
+impl Drop for Sent {
+    fn drop(&mut self) {
+        if !self.answered {
+            self.import.shared().abandon(self.key);
+        }
+    }
+}
+
+enum Went {
+    Sent(Sent),
+    Parked(oneshot::Receiver<Result<Sent, Fault>>),
+    Failed(Fault),
+}
+
+impl Relay {
+    /// The relay, and the object that stands for it in this process.
+    pub(super) fn new(
+        link: &Arc<Link>,
+        descriptor: &'static Descriptor,
+        name: Option<String>,
+    ) -> (Arc<Relay>, LocalObject) {
+        let fate = Fate::new(usize::MAX);
+        let line = Mutex::default();
+        let relay = Arc::new(Relay { descriptor, name, fate: fate.clone(), line, _link: link.clone() });
+        let object = LocalObject::relay(descriptor, Box::new(Mail(relay.clone())), fate);
+        (relay, object)
+    }
+
+    /// The connection is lost: calls wait for the next one.
+    pub(super) fn lost(&self) {
+        self.line.lock().target = None;
+    }
+
+    /// There is another connection: what waited goes on, in its order and before anything new.
+    pub(super) fn resume(&self, target: Arc<Import>) {
+        let mut line = self.line.lock();
+        line.target = Some(target.clone());
+        while let Some((number, parked)) = line.parked.pop_first() {
+            match self.start(&target, &parked.call) {
+                Err(fault) if is_lost(&fault) => {
+                    line.target = None;
+                    line.parked.insert(number, parked);
+                    return;
+                }
+                started => drop(parked.resume.send(started)),
+            }
+        }
+    }
+
+    /// There will be no other connection.
+    pub(super) fn end(&self, code: FaultCode, reason: &str) {
+        let fault = Fault::never(code, reason);
+        let parked = {
+            let mut line = self.line.lock();
+            line.ended.get_or_insert_with(|| fault.clone());
+            line.target = None;
+            std::mem::take(&mut line.parked)
+        };
+        for (_, parked) in parked {
+            let _ = parked.resume.send(Err(fault.clone()));
+        }
+        self.fate.die(reason);
+    }
+
+    /// Whether it has no service to pass calls on to.
+    pub(super) fn is_waiting(&self) -> bool {
+        let line = self.line.lock();
+        line.target.is_none() && line.ended.is_none()
+    }
+
+    pub(super) fn has_ended(&self) -> bool {
+        self.line.lock().ended.is_some()
+    }
+
+    fn pass(&self, line: &mut Line, call: &Arc<Passing>) -> Went {
+        if let Some(fault) = &line.ended {
+            return Went::Failed(fault.clone());
+        }
+        if let Some(target) = line.target.clone() {
+            match self.start(&target, call) {
+                Ok(sent) => return Went::Sent(sent),
+                Err(fault) if is_lost(&fault) => line.target = None,
+                Err(fault) => return Went::Failed(fault),
+            }
+        }
+        if line.parked.len() >= LINE_MAX {
+            let text = format!("{LINE_MAX} calls wait for the connection");
+            return Went::Failed(Fault::never(FaultCode::OVERLOADED, text));
+        }
+        let (resume, resumed) = oneshot::channel();
+        line.parked.insert(call.number, Parked { call: call.clone(), resume });
+        Went::Parked(resumed)
+    }
+
+    fn start(&self, target: &Arc<Import>, call: &Passing) -> Result<Sent, Fault> {
+        if let Some(reason) = target.gone() {
+            return Err(Fault::never(FaultCode::GONE, &**reason));
+        }
+        let (shared, context) = (target.shared(), &call.context);
+        let request = Request {
+            interface: self.descriptor,
+            method: call.method,
+            body: call.body.to_vec(),
+            refs: call.refs.handles().to_vec(),
+            path: context.path().into(),
+            depth: context.depth(),
+            deadline_ms: shared.millis(context.deadline()),
+            trace: context.trace().map(|traced| Box::new(traced.context)),
+            sort: call.sort,
+        };
+        let (waiter, answer) = oneshot::channel();
+        let key = shared.start(target.slot(), target.id(), request, waiter, Instant::now())?;
+        Ok(Sent { import: target.clone(), key, answer, answered: false })
+    }
+
+    /// Waits for the answer of a call, however often it has to be passed on.
+    async fn carry(self: Arc<Relay>, call: Arc<Passing>, mut went: Went, replier: Replier) {
+        let answer = loop {
+            went = match went {
+                Went::Failed(fault) => break Answer::Fault(fault),
+                Went::Parked(resumed) => match unless_stopped(&call.context, true, resumed).await {
+                    Ok(Ok(Ok(sent))) => Went::Sent(sent),
+                    Ok(Ok(Err(fault))) => Went::Failed(fault),
+                    Ok(Err(_)) => Went::Failed(Fault::never(FaultCode::GONE, "it was revoked")),
+                    Err(why) => {
+                        self.line.lock().parked.remove(&call.number);
+                        let mut fault = why.fault(Ran::Never);
+                        if why == Stop::Deadline {
+                            fault.text = "waiting for the connection to be made again".to_owned();
+                        }
+                        Went::Failed(fault)
+                    }
+                },
+                Went::Sent(mut sent) => match unless_stopped(&call.context, false, &mut sent.answer).await {
+                    Err(why) => break Answer::Fault(why.fault(Ran::Unknown)),
+                    Ok(answer) => {
+                        sent.answered = true;
+                        let answer = answer.unwrap_or_else(|_| {
+                            Answer::Fault(Fault::new(FaultCode::DISCONNECTED, Ran::Unknown, ""))
+                        });
+                        if !self.may_go_again(&answer, call.method) {
+                            break answer;
+                        }
+                        let mut line = self.line.lock();
+                        if line.target.as_ref().is_some_and(|target| Arc::ptr_eq(target, &sent.import)) {
+                            line.target = None;
+                        }
+                        self.pass(&mut line, &call)
+                    }
+                },
+            };
+        };
+        replier.answer(answer);
+    }
+
+    /// Whether a call that ended so is passed on to the next connection.
+    fn may_go_again(&self, answer: &Answer, method: u16) -> bool {
+        let Answer::Fault(fault) = answer else { return false };
+        let idempotent = || self.descriptor.methods.get(method as usize).is_some_and(|m| m.idempotent);
+        is_lost(fault) || fault.code == FaultCode::DISCONNECTED && idempotent()
+    }
+}
+
+/// It was not sent because of the connection, or will never be begun there.
+fn is_lost(fault: &Fault) -> bool {
+    fault.ran == Ran::Never && matches!(fault.code, FaultCode::DISCONNECTED | FaultCode::DRAINING)
+}
+
+/// What a future gives, unless the call is stopped before, or, if `timed`, its deadline passes.
+async fn unless_stopped<F: Future + Unpin>(
+    context: &CallContext,
+    timed: bool,
+    mut future: F,
+) -> Result<F::Output, Stop> {
+    let mut timer = pin!(sleep_until(context.deadline()));
+    std::future::poll_fn(|cx| {
+        if let Poll::Ready(output) = Pin::new(&mut future).poll(cx) {
+            return Poll::Ready(Ok(output));
+        }
+        context.wait(cx.waker());
+        if let Some(why) = context.stopped() {
+            return Poll::Ready(Err(why));
+        }
+        if timed && timer.as_mut().poll(cx).is_ready() {
+            return Poll::Ready(Err(Stop::Deadline));
+        }
+        Poll::Pending
+    })
+    .await
+}
+
+/// The mailbox of the object; calls of any thread come here.
+struct Mail(Arc<Relay>);
+
+impl Mailbox for Mail {
+    fn deliver(&self, batch: SmallVec<[Delivery; 1]>) {
+        for Delivery { method, body, refs, replier, context } in batch {
+            let sort = if replier.is_notice() { Sort::Notice } else { Sort::Call };
+            let (call, went) = {
+                let mut line = self.0.line.lock();
+                let number = line.next;
+                line.next += 1;
+                let call = Arc::new(Passing { number, method, body, refs, context, sort });
+                let went = self.0.pass(&mut line, &call);
+                (call, went)
+            };
+            run(self.0.clone().carry(call, went, replier));
+        }
+    }
+
+    fn send(&self, _: Box<dyn Any + Send>, call: Incoming) {
+        call.fault(BadBody::no_such_method().into_fault());
+    }
+
+    fn hook(&self, _: Hook, _: Connection) {}
+
+    fn end(&self) {
+        self.0.end(FaultCode::GONE, "it was revoked");
+    }
+}
+
+/// The last proxy is gone.
+impl Drop for Mail {
+    fn drop(&mut self) {
+        self.0.fate.die("nobody holds it");
+    }
+}
+
+/// Runs a task beside whoever calls: his thread is awake already.
+fn run(task: impl Future<Output = ()> + Send + 'static) {
+    if let Ok(runtime) = tokio::runtime::Handle::try_current() {
+        runtime.spawn(task);
+    } else if let Some(worker) = Worker::current_or_any() {
+        worker.run(move || {
+            tokio::task::spawn_local(task);
+        });
+    }
+}
