@@ -1,6 +1,7 @@
 //! Nodes on a simulated link: what users test their own services with, and what loss, delay and partitions do to calls.
 #![allow(clippy::unwrap_used, reason = "a test that fails says so by panicking")]
 
+mod crossings;
 mod guarantees;
 mod link;
 mod replay;
