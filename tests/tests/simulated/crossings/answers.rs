@@ -5,8 +5,9 @@ use std::time::Duration;
 use duologue::prelude::*;
 use duologue::{Ran, testing};
 use duologue_tests::nodes::begin;
+use tokio::time::Instant;
 
-use super::Scene;
+use super::{Scene, Towards};
 
 #[test]
 fn a_cancellation_crossing_the_reply() {
@@ -51,29 +52,37 @@ fn a_cancellation_crossing_the_reply() {
 fn a_deadline_crossing_the_reply() {
     testing::run(1, async |world| {
         for (timeout, takes, told) in [
-            // The deadline passes at 75 here and at 125 there; the reply leaves at 50 and at 124.
+            // The reply leaves at 50, at 124 and at 500, before the deadline or a cancellation is there, and is too late for both.
             (75, 0, &["0 dropped", "answers", "left"][..]),
             (75, 74, &["0 dropped", "answers", "left"]),
-            // It passes at the other side first, before a reply.
+            (500, 450, &["0 dropped", "answers", "left"]),
+            // It would leave after the deadline.
             (75, 80, &["left"]),
-            (99, 0, &["0 dropped", "answers", "left"]),
         ] {
             let scene = Scene::of(&world).await;
+            // Longer than anybody waits for what the host has to say of a deadline.
+            scene.delay(Towards::Near, Duration::from_millis(1_000));
             let call = scene.house.open_after(takes).timeout(Duration::from_millis(timeout));
+            let start = Instant::now();
             let error = call.await.unwrap_err();
             assert_eq!(error, CallError::Deadline { ran: Ran::Unknown, detail: String::new() });
+            assert!(start.elapsed() < Duration::from_millis(timeout + 251), "{:?}", start.elapsed());
+            assert_eq!(scene.pair.near.connection.stats().calls_awaiting, 1, "the reply is not there yet");
             scene.ends_with(told).await;
         }
     });
 }
 
 #[test]
-fn a_reply_that_is_there_before_the_deadline_is_taken() {
+fn a_reply_that_is_there_about_when_the_deadline_passes_is_taken() {
     testing::run(1, async |world| {
-        let scene = Scene::of(&world).await;
-        let thing = scene.house.open_after(0).timeout(Duration::from_millis(103)).await.unwrap();
-        assert_eq!(thing.number().await, Ok(0));
-        drop(thing);
-        scene.ends_with(&["0 dropped", "answers", "left"]).await;
+        // At 100 it is there: in time, and a moment late.
+        for timeout in [103, 75] {
+            let scene = Scene::of(&world).await;
+            let thing = scene.house.open_after(0).timeout(Duration::from_millis(timeout)).await.unwrap();
+            assert_eq!(thing.number().await, Ok(0));
+            drop(thing);
+            scene.ends_with(&["0 dropped", "answers", "left"]).await;
+        }
     });
 }

@@ -13,7 +13,7 @@ use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::Duration;
 
 use duologue::prelude::*;
-use duologue::testing::{Pair, World};
+use duologue::testing::{Conditions, Pair, World};
 use duologue_tests::events::{Bell, Heard, Tell, events};
 use tokio::time::{Instant, sleep, sleep_until};
 
@@ -167,7 +167,15 @@ impl Scene {
 
     /// From now on, nothing arrives that is sent in this direction; what is lost is sent again, later than what comes after it.
     fn lose(&self, towards: Towards, all: bool) {
-        let conditions = if all { steady().loss(1.0) } else { steady() };
+        self.set(towards, if all { steady().loss(1.0) } else { steady() });
+    }
+
+    /// From now on, what is sent in this direction takes longer.
+    fn delay(&self, towards: Towards, delay: Duration) {
+        self.set(towards, steady().delay(delay));
+    }
+
+    fn set(&self, towards: Towards, conditions: Conditions) {
         let near = self.pair.far.connection.remote_address().ip();
         let far = self.pair.near.connection.remote_address().ip();
         let (from, to) = if towards == Towards::Far { (near, far) } else { (far, near) };

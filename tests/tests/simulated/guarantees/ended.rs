@@ -84,6 +84,9 @@ impl Tower for Builder {
     }
 }
 
+/// How a call ends that waited for its turn; whose turn it was follows.
+const TURN: &str = "it waited for a turn held by Tower::";
+
 /// One of each that can wait, at the near end for the far one.
 struct Waiting {
     pair: Pair,
@@ -134,7 +137,13 @@ impl Waiting {
     /// Every call ends with what is expected of it, and of all that ran nothing runs on, at either side. How long they took.
     async fn all_end(&mut self, expected: [CallError; 5]) -> Duration {
         for (n, (call, expected)) in self.calls.drain(..).zip(expected).enumerate() {
-            assert_eq!(call.await, Err(expected), "call {n}");
+            let mut error = call.await.unwrap_err();
+            if let CallError::Deadline { detail, .. } = &mut error
+                && detail.starts_with(TURN)
+            {
+                detail.truncate(TURN.len());
+            }
+            assert_eq!(error, expected, "call {n}");
         }
         let took = self.start.elapsed();
         assert_eq!(self.heard.take(2).await, ["out", "out"]);
@@ -181,12 +190,16 @@ fn guarantee_05_whatever_waits_is_ended_by_its_deadline_of_thirty_seconds() {
     testing::run(1, async |world| {
         let mut waiting = Waiting::of(&world, false).await;
         let late = |ran, detail: &str| CallError::Deadline { ran, detail: detail.into() };
-        let unknown = late(Ran::Unknown, "");
-        let never = late(Ran::Never, "waiting for a permit");
-        let expected = [unknown.clone(), unknown.clone(), unknown.clone(), unknown, never];
+        let expected = [
+            late(Ran::Yes, ""),
+            late(Ran::Yes, ""),
+            late(Ran::Never, TURN),
+            late(Ran::Never, TURN),
+            late(Ran::Never, "waiting for a permit"),
+        ];
         let took = waiting.all_end(expected).await.as_millis();
-        // Deadlines are kept in steps of a millisecond.
-        assert!((30_000..=30_001).contains(&took), "{took} ms");
+        // Those that were sent have a moment more: the host, whose clock ends them too, knows what became of them.
+        assert!((30_000..=30_100).contains(&took), "{took} ms");
         drop((waiting.tower, waiting.house));
         at_rest(&waiting.pair).await;
         assert_eq!(waiting.heard.so_far(), [""; 0], "what waited never ran");
@@ -274,8 +287,8 @@ fn guarantee_05_deadlines_are_inherited_and_shrink_but_not_by_notices() {
             all
         });
         let all = tower.left(Some(nested)).timeout(Duration::from_secs(10)).await.unwrap();
-        // A deadline is relative on the wire: it grows by the way, and is rounded to a millisecond.
-        assert_eq!(all, [10_000, 10_000, 10_000]);
+        // Each ends a moment before the one around it, which can say so then.
+        assert_eq!(all, [10_000, 9_900, 9_800]);
         let (tell, mut heard) = events();
         let announced = move || tell.tell(left());
         tower.announce(announced).timeout(Duration::from_secs(10)).await.unwrap();
