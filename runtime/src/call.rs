@@ -19,7 +19,7 @@ use tokio::sync::oneshot;
 use tokio::time::Instant;
 
 use crate::answer::Answer;
-use crate::descriptor::Descriptor;
+use crate::descriptor::Described;
 use crate::error::{CallError, EncodeError, Fault, NoError, Ran};
 use crate::node::Worker;
 use crate::object::{self, CallContext, Delivery, Interface, LocalObject, Nested, Replier, Shape, Stop};
@@ -35,7 +35,7 @@ pub(crate) const TIMEOUT: Duration = Duration::from_secs(30);
 /// What is to be sent of a call.
 #[derive(Debug)]
 pub(crate) struct Request {
-    pub(crate) interface: &'static Descriptor,
+    pub(crate) interface: Described,
     pub(crate) method: u16,
     pub(crate) body: Vec<u8>,
     pub(crate) refs: Vec<Handle>,
@@ -105,7 +105,7 @@ impl Wish {
 enum State {
     /// It could not be made, or its answer was looked for and is there.
     Answered(Answer),
-    Unsent(Handle, &'static Descriptor, u16, Payload),
+    Unsent(Handle, Described, u16, Payload),
     Waiting(oneshot::Receiver<Answer>, Guard),
     Done,
 }
@@ -149,7 +149,8 @@ pub fn call_local<P: Interface, R: Shape>(
     method: u16,
     request: P::Request,
 ) -> Call<R::Ok, R::Err> {
-    let state = State::Unsent(handle.clone(), P::DESCRIPTOR, method, Payload::Typed(Box::new(request)));
+    let state =
+        State::Unsent(handle.clone(), P::DESCRIPTOR.into(), method, Payload::Typed(Box::new(request)));
     Call::new(state, read::<R>)
 }
 
@@ -160,13 +161,24 @@ pub fn call_remote<P: Interface, R: Shape>(
     count: u32,
     write: impl FnOnce(&mut ArgsOut<'_>) -> Result<(), EncodeError>,
 ) -> Call<R::Ok, R::Err> {
+    call_encoded::<R>(handle, P::DESCRIPTOR.into(), method, count, write)
+}
+
+/// The same for an interface that may be known only at run time.
+pub(crate) fn call_encoded<R: Shape>(
+    handle: &Handle,
+    interface: Described,
+    method: u16,
+    count: u32,
+    write: impl FnOnce(&mut ArgsOut<'_>) -> Result<(), EncodeError>,
+) -> Call<R::Ok, R::Err> {
     let worker = match handle.target() {
         Target::Remote(import) => Some(import.shared().worker.clone()),
         _ => Worker::current_or_any(),
     };
     let state = match worker.map(|worker| values::encode_args(&worker, count, write)) {
         Some(Ok((body, refs))) => {
-            State::Unsent(handle.clone(), P::DESCRIPTOR, method, Payload::Encoded(body, refs))
+            State::Unsent(handle.clone(), interface, method, Payload::Encoded(body, refs))
         }
         Some(Err(e)) => State::failed(Fault::never(FaultCode::NOT_SENT, e.to_string())),
         None if matches!(handle.target(), Target::Dead) => State::failed(Fault::never(FaultCode::GONE, "")),
@@ -318,7 +330,7 @@ fn nobody_answered() -> Answer {
 
 fn send(
     handle: &Handle,
-    interface: &'static Descriptor,
+    interface: Described,
     method: u16,
     payload: Payload,
     nested: Nested,
@@ -375,7 +387,7 @@ fn send(
 
 fn send_local(
     object: &LocalObject,
-    interface: &'static Descriptor,
+    interface: Described,
     method: u16,
     payload: Payload,
     nested: Nested,
@@ -387,13 +399,17 @@ fn send_local(
         let _ = waiter.send(Answer::Sent);
         Replier::notice()
     } else {
-        Replier::local(waiter)
+        match &payload {
+            Payload::Typed(_) => Replier::local(waiter),
+            // Its caller may know the result under another type: it is told apart as over the wire.
+            Payload::Encoded(..) => Replier::encoded(waiter),
+        }
     };
     match payload {
         Payload::Typed(request) => object.send(method, request, replier, context.clone()),
         Payload::Encoded(body, refs) => {
             // The object came home to a proxy of another version of its interface: methods go by name.
-            let name = interface.method(method);
+            let name = interface.method_name(method);
             let Some(method) = object.descriptor().number_of(name) else {
                 replier.disarm();
                 let text = format!("{}::{name}", object.descriptor().name);

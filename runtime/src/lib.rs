@@ -44,6 +44,7 @@ mod call;
 mod config;
 mod connection;
 mod descriptor;
+mod dynamic;
 mod error;
 mod lobby;
 mod node;
@@ -59,7 +60,8 @@ mod wire;
 pub use call::{Call, Notify, Pending};
 pub use config::Config;
 pub use connection::{Connection, ConnectionStats, Ended, OpenError};
-pub use descriptor::{Attribute, Descriptor, Method, Param};
+pub use descriptor::{Access, Attribute, Descriptor, Method, Param};
+pub use dynamic::{Args, AttributeError, DynCall, DynError, DynProxy, DynService, Value, ValueError};
 pub use error::{AppError, CallError, NoError, Ran};
 pub use node::{ConnectError, Connecting, Node, NodeBuilder, NodeError, NodeStats};
 pub use object::{Caller, Restart};
@@ -77,7 +79,7 @@ pub mod private {
     pub use crate::answer::Refs;
     pub use crate::call::{Call, call_local, call_remote};
     pub use crate::connection::Connection;
-    pub use crate::descriptor::{Attribute, Descriptor, Method, Param, fingerprint, tag};
+    pub use crate::descriptor::{Access, Descriptor, Marks, Method, Param, fingerprint, tag};
     pub use crate::error::{BadBody, CallError, EncodeError, Fault, NoError};
     pub use crate::node::Worker;
     pub use crate::object::{

@@ -1,49 +1,65 @@
-//! Object 0 of every connection: opens services and answers pings, by ordinary calls.
+//! Object 0 of every connection: opens services, describes objects and answers pings, by ordinary calls.
 
 use std::any::Any;
 use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
 use smallvec::SmallVec;
+use tokio::time::Instant;
 
 use crate::call::{Call, call_remote};
 use crate::connection::{Connection, Shared};
-use crate::descriptor::{Attribute, Descriptor, Method, Param, fingerprint};
-use crate::error::{BadBody, Fault};
-use crate::object::{Delivery, Fallible, Hook, Incoming, Interface, LocalObject, Mailbox, Plain};
-use crate::proxy::{Handle, Import};
+use crate::descriptor::{Access, Descriptor, METHODS_MAX, Marks, Method, Param};
+use crate::error::{BadBody, CallError, Fault};
+use crate::object::{Caller, Delivery, Fallible, Hook, Incoming, Interface, LocalObject, Mailbox, Plain};
+use crate::proxy::{Handle, Import, Target};
 use crate::values::{self, ArgsIn, deserialize_handle, serialize_handle};
 use crate::wire::{FaultCode, ObjectId};
 
 const OPEN: u16 = 0;
 const PING: u16 = 1;
+const DESCRIBE: u16 = 2;
 
-const fn method(name: &'static str, params: &'static [Param], returns: &'static str) -> Method {
-    Method {
-        name,
-        doc: "",
-        params,
-        returns,
-        exclusive: false,
-        cancel: true,
-        idempotent: true,
-        attribute: Attribute::None,
-    }
+/// The most text that a peer's description of an object may have.
+const DESCRIPTION_MAX: usize = 1024 * 1024;
+
+/// How much of one documentation text is sent.
+const DOC_MAX: usize = 2_048;
+
+const fn method(
+    name: &'static str,
+    params: &'static [Param],
+    returns: &'static str,
+    fallible: bool,
+) -> Method {
+    let (exclusive, cancel, idempotent) = (false, true, true);
+    let marks = Marks { is_async: true, exclusive, cancel, idempotent, fallible, access: Access::Call };
+    Method::fixed(name, "", params, returns, marks)
 }
 
-pub(crate) static DESCRIPTOR: Descriptor = Descriptor {
-    name: "Lobby",
-    aliases: &[],
-    version: 1,
-    doc: "Opens the services of a connection.",
-    exclusive: false,
-    own_lane: false,
-    fingerprint: fingerprint(&["open", "ping"]),
-    methods: &[
-        method("open", &[Param { name: "name", ty: "Option<String>" }], "Result<Opened, NoSuchService>"),
-        method("ping", &[], "()"),
-    ],
-};
+pub(crate) static DESCRIPTOR: Descriptor = Descriptor::fixed(
+    "Lobby",
+    &[],
+    1,
+    "Opens the services of a connection, and describes its objects.",
+    const {
+        &[
+            method(
+                "open",
+                const { &[Param::fixed("name", "Option<String>", false)] },
+                "Result<Opened, NoSuchService>",
+                true,
+            ),
+            method("ping", &[], "()", false),
+            method(
+                "describe",
+                const { &[Param::fixed("object", "Object", false), Param::fixed("from", "u32", false)] },
+                "Page",
+                false,
+            ),
+        ]
+    },
+);
 
 /// A service that was opened: its names, and itself.
 #[derive(Debug, Serialize, Deserialize)]
@@ -52,6 +68,15 @@ pub(crate) struct Opened {
     pub(crate) aliases: Vec<String>,
     pub(crate) version: u32,
     pub(crate) object: Object,
+}
+
+/// A part of an object's description: the methods from a number on, as many as fit into a frame.
+#[derive(Debug, Serialize, Deserialize)]
+struct Page {
+    /// The interface, with these methods alone.
+    interface: Descriptor,
+    /// How many methods it has in all.
+    count: u32,
 }
 
 /// An object whatever its interface.
@@ -106,6 +131,50 @@ pub(crate) fn ping(shared: &Arc<Shared>) -> Call<()> {
     call_remote::<Lobby, Plain<()>>(&lobby_of(shared), PING, 0, |_| Ok(()))
 }
 
+/// What the peer says of an object of its own that this side holds.
+pub(crate) async fn describe(
+    import: &Arc<Import>,
+    object: &Handle,
+    deadline: Option<Instant>,
+) -> Result<Descriptor, CallError> {
+    let shared = import.shared();
+    // One deadline for all pages, so that a peer that hands them out one by one wins nothing.
+    let deadline = deadline.unwrap_or_else(|| Instant::now() + shared.call_timeout);
+    let object = Object(object.clone());
+    let mut described: Option<Descriptor> = None;
+    let mut weight = 0;
+    loop {
+        let from = described.as_ref().map_or(0, |d| d.methods.len()) as u32;
+        let call = call_remote::<Lobby, Plain<Page>>(&lobby_of(shared), DESCRIBE, 2, |args| {
+            args.arg("object", &object)?;
+            args.arg("from", &from)
+        });
+        let Page { interface, count } = call.deadline(deadline).await?;
+        weight += interface.weight();
+        if weight > DESCRIPTION_MAX || count as usize > METHODS_MAX {
+            let text = format!("a description of {count} methods and more than {weight} bytes");
+            return Err(CallError::BadReply(text));
+        }
+        let brought = interface.methods.len();
+        let whole = match described.take() {
+            None => interface,
+            Some(mut whole) => {
+                for method in interface.methods.into_owned() {
+                    whole = whole.with_method(method);
+                }
+                whole
+            }
+        };
+        if whole.methods.len() >= count as usize {
+            return Ok(whole);
+        }
+        if brought == 0 {
+            return Err(CallError::BadReply("a description that does not go on".to_owned()));
+        }
+        described = Some(whole);
+    }
+}
+
 /// The callee's side: it lives in the readers, as it has no state of its own.
 struct Host;
 
@@ -131,7 +200,7 @@ impl Mailbox for Host {
 fn answer(delivery: Delivery) {
     let Delivery { method, body, refs, mut replier, context } = delivery;
     replier.began = true;
-    let caller = crate::object::Caller::of(&context);
+    let caller = Caller::of(&context);
     let call = Incoming::new(replier, context, &DESCRIPTOR, method);
     match method {
         OPEN => match values::decode::<(Option<String>,)>(&body, &refs) {
@@ -142,6 +211,13 @@ fn answer(delivery: Delivery) {
             Err(text) => call.fault(BadBody::new(text).into_fault()),
         },
         PING => call.reply::<Plain<()>>(()),
+        DESCRIBE => match values::decode::<(Object, u32)>(&body, &refs) {
+            Ok((object, from)) => match described(&caller, &object.0, from as usize) {
+                Ok(page) => call.reply::<Plain<Page>>(page),
+                Err(fault) => call.fault(fault),
+            },
+            Err(text) => call.fault(BadBody::new(text).into_fault()),
+        },
         _ => call.fault(BadBody::no_such_method().into_fault()),
     }
 }
@@ -156,8 +232,8 @@ fn opened(connection: &Connection, name: Option<String>) -> Result<Opened, NoSuc
         (Some(object), _) => {
             let descriptor = object.descriptor();
             Ok(Opened {
-                name: descriptor.name.to_owned(),
-                aliases: descriptor.aliases.iter().map(|a| (*a).to_owned()).collect(),
+                name: descriptor.name().to_owned(),
+                aliases: descriptor.aliases().map(str::to_owned).collect(),
                 version: descriptor.version,
                 object: Object(Handle::local(object)),
             })
@@ -171,4 +247,18 @@ fn opened(connection: &Connection, name: Option<String>) -> Result<Opened, NoSuc
         }),
         (None, Some(name)) => Err(NoSuchService { name }),
     }
+}
+
+/// Part of the description of an object that the peer holds: it came home by the frame's table, so it was handed out to that peer.
+fn described(caller: &Caller, object: &Handle, from: usize) -> Result<Page, Fault> {
+    let interface = match object.target() {
+        Target::Local(object) => object.descriptor(),
+        Target::Dead => return Err(Fault::never(FaultCode::GONE, "")),
+        Target::Remote(_) | Target::Lazy(_) => {
+            return Err(BadBody::new("the object is the caller's own").into_fault());
+        }
+    };
+    let room = caller.try_connection().map_or(0, |c| c.shared().with(|tables, _| tables.inline_max()));
+    let room = room.saturating_sub(room / 4);
+    Ok(Page { interface: interface.part(from, room, DOC_MAX), count: interface.methods.len() as u32 })
 }

@@ -1,5 +1,6 @@
 //! What a proxy is: a typed handle on an object, local or remote alike.
 
+use std::any::TypeId;
 use std::fmt;
 use std::hash::{Hash, Hasher};
 use std::sync::{Arc, OnceLock};
@@ -8,6 +9,7 @@ use parking_lot::Mutex;
 use serde::{Serialize, de::DeserializeOwned};
 
 use crate::connection::Shared;
+use crate::descriptor::Described;
 use crate::object::{Interface, LocalObject};
 use crate::wire::ObjectId;
 
@@ -42,6 +44,9 @@ type Start = Box<dyn FnOnce(&crate::node::Worker) -> LocalObject + Send>;
 /// An object that is started where it is first needed.
 pub(crate) struct Lazy {
     key: u64,
+    /// Which typed requests it takes.
+    serves: TypeId,
+    interface: Described,
     start: Mutex<Option<Start>>,
     object: OnceLock<LocalObject>,
 }
@@ -61,9 +66,28 @@ impl Lazy {
 impl Handle {
     /// A handle on an object that is started on the thread where it is first needed: that of the connection it is first
     /// handed to, or of the node that first calls it.
-    pub fn lazy(start: Box<dyn FnOnce(&crate::node::Worker) -> LocalObject + Send>) -> Handle {
-        let key = crate::object::fresh_key();
-        Handle(Target::Lazy(Arc::new(Lazy { key, start: Mutex::new(Some(start)), object: OnceLock::new() })))
+    pub fn lazy<P: Interface>(start: Box<dyn FnOnce(&crate::node::Worker) -> LocalObject + Send>) -> Handle {
+        Handle::lazy_as::<P>(P::DESCRIPTOR.into(), start)
+    }
+
+    /// The same under another interface than the constant one.
+    pub(crate) fn lazy_as<P: Interface>(
+        interface: Described,
+        start: Box<dyn FnOnce(&crate::node::Worker) -> LocalObject + Send>,
+    ) -> Handle {
+        let (key, serves) = (crate::object::fresh_key(), TypeId::of::<P>());
+        let (start, object) = (Mutex::new(Some(start)), OnceLock::new());
+        Handle(Target::Lazy(Arc::new(Lazy { key, serves, interface, start, object })))
+    }
+
+    /// The interface of an object of this process, or of a peer's that has been described.
+    pub(crate) fn interface(&self) -> Option<&Described> {
+        match &self.0 {
+            Target::Local(object) => Some(object.descriptor()),
+            Target::Lazy(lazy) => Some(&lazy.interface),
+            Target::Remote(import) => import.interface.get(),
+            Target::Dead => None,
+        }
     }
 
     /// A handle on an object of this process.
@@ -98,7 +122,7 @@ impl Handle {
     pub fn is_local<P: Interface>(&self) -> bool {
         match &self.0 {
             Target::Local(object) => object.serves::<P>(),
-            Target::Lazy(_) => true,
+            Target::Lazy(lazy) => lazy.serves == TypeId::of::<P>(),
             Target::Remote(_) | Target::Dead => false,
         }
     }
@@ -181,11 +205,20 @@ pub(crate) struct Import {
     id: ObjectId,
     /// Why the object has ended, for those who hold on to it.
     gone: OnceLock<Arc<str>>,
+    /// What the peer says of it, once it was asked.
+    interface: OnceLock<Described>,
 }
 
 impl Import {
     pub(crate) fn new(shared: &Arc<Shared>, slot: usize, id: ObjectId) -> Arc<Import> {
-        Arc::new(Import { shared: shared.clone(), _life: shared.life(), slot, id, gone: OnceLock::new() })
+        Arc::new(Import {
+            shared: shared.clone(),
+            _life: shared.life(),
+            slot,
+            id,
+            gone: OnceLock::new(),
+            interface: OnceLock::new(),
+        })
     }
 
     pub(crate) fn shared(&self) -> &Arc<Shared> {
@@ -198,6 +231,11 @@ impl Import {
 
     pub(crate) fn id(&self) -> ObjectId {
         self.id
+    }
+
+    /// The peer has described it; the first description counts.
+    pub(crate) fn is_described(&self, interface: Described) -> &Described {
+        self.interface.get_or_init(|| interface)
     }
 
     /// The peer has said that the object is gone; the first reason counts.

@@ -6,6 +6,8 @@ use parking_lot::Mutex;
 use transport::NodeId;
 
 use crate::connection::Connection;
+use crate::descriptor::{Described, Descriptor};
+use crate::dynamic::{DynService, host_dynamic};
 use crate::node::Worker;
 use crate::object::{Dispatch, LocalObject, Make, Restart, host};
 
@@ -93,6 +95,17 @@ impl Maker {
 
     fn new(make: impl Fn(Restart, &Worker) -> LocalObject + Send + Sync + 'static) -> Maker {
         Maker { make: Arc::new(make), shared: None, restart: None, allowed: None }
+    }
+
+    pub(crate) fn each_dynamic<S: DynService>(
+        interface: Descriptor,
+        factory: impl Fn() -> S + Send + Sync + 'static,
+    ) -> Maker {
+        let (interface, factory) = (Described::from(interface), Arc::new(factory));
+        Maker::new(move |restart, on| {
+            let factory = factory.clone();
+            host_dynamic(interface.clone(), Make::again(move || factory(), restart), on)
+        })
     }
 
     pub(crate) fn shared(mut self) -> Maker {

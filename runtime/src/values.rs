@@ -24,7 +24,7 @@ use crate::proxy::{Handle, Proxy};
 const EXT_REFERENCE: i8 = 1;
 
 /// How deep MessagePack may nest.
-const DEPTH_MAX: usize = transport::msgpack::DEPTH_MAX;
+pub(crate) const DEPTH_MAX: usize = transport::msgpack::DEPTH_MAX;
 
 /// Bytes in a body shorter than this are copied out of the frame: a slice would keep all of it.
 const KEEP_MIN: usize = 1024;
@@ -88,15 +88,23 @@ pub(crate) fn encode(
     worker: &Worker,
     write: impl FnOnce(&mut Output<'_>) -> Result<(), EncodeError>,
 ) -> Result<(Vec<u8>, Vec<Handle>), EncodeError> {
+    let (body, handles) = encode_here(write)?;
+    if handles.is_empty() {
+        return Ok((body, handles));
+    }
+    Ok((body, handles.into_iter().map(|h| h.started(worker)).collect()))
+}
+
+/// The same for what stays in this process: closures are not started.
+pub(crate) fn encode_here(
+    write: impl FnOnce(&mut Output<'_>) -> Result<(), EncodeError>,
+) -> Result<(Vec<u8>, Vec<Handle>), EncodeError> {
     let mut body = Vec::with_capacity(64);
     let scope = Scoped::enter(&WRITING, Vec::new());
     let written = write(&mut Output::new(&mut body));
     let handles = scope.leave().unwrap_or_default();
     written?;
-    if handles.is_empty() {
-        return Ok((body, handles));
-    }
-    Ok((body, handles.into_iter().map(|h| h.started(worker)).collect()))
+    Ok((body, handles))
 }
 
 /// Reads one value that must be the whole body.
@@ -131,11 +139,7 @@ pub struct ArgsOut<'a>(Output<'a>);
 
 impl ArgsOut<'_> {
     /// Writes the next argument.
-    pub fn arg<T: Serialize + ?Sized + 'static>(
-        &mut self,
-        name: &'static str,
-        value: &T,
-    ) -> Result<(), EncodeError> {
+    pub fn arg<T: Serialize + ?Sized + 'static>(&mut self, name: &str, value: &T) -> Result<(), EncodeError> {
         self.0.put(value).map_err(|e| EncodeError(format!("argument `{name}`: {e}")))
     }
 }
@@ -164,6 +168,11 @@ impl ArgsIn<'_> {
     /// Reads the array with a method's own visitor.
     pub fn read<V: for<'de> Visitor<'de, Value = T>, T>(self, visitor: V) -> Result<T, BadBody> {
         read_all(self.body, self.refs, |de| de.deserialize_seq(visitor)).map_err(BadBody::new)
+    }
+
+    /// Reads the array as one value.
+    pub(crate) fn value<T: DeserializeOwned>(self) -> Result<T, BadBody> {
+        decode(self.body, self.refs).map_err(BadBody::new)
     }
 }
 
@@ -225,7 +234,7 @@ impl<'de, T: DeserializeOwned + 'static> Deserialize<'de> for Whole<T> {
 }
 
 /// Bytes of the frame that is being read, as a slice of it.
-struct TakeBytes;
+pub(crate) struct TakeBytes;
 
 impl<'de> Visitor<'de> for TakeBytes {
     type Value = Bytes;
@@ -316,16 +325,26 @@ pub(crate) fn deserialize_handle<'de, D: Deserializer<'de>>(d: D) -> Result<Hand
         }
     }
     let (tag, index) = d.deserialize_newtype_struct(rmp_serde::MSGPACK_EXT_STRUCT_NAME, Ext)?;
+    settled(tag, index)
+}
+
+/// Reads a proxy where a value of any kind may stand, from what the decoder gives for an extension value.
+pub(crate) fn handle_of_ext<'de, D: Deserializer<'de>>(d: D) -> Result<Handle, D::Error> {
+    let (tag, index) = <(i8, serde_bytes::ByteArray<2>)>::deserialize(d)?;
+    settled(tag, index)
+}
+
+/// The entry of the frame's table.
+fn settled<E: serde::de::Error>(tag: i8, index: serde_bytes::ByteArray<2>) -> Result<Handle, E> {
     if tag != EXT_REFERENCE {
-        return Err(D::Error::custom(format_args!("extension type {tag} is no object reference")));
+        return Err(E::custom(format_args!("extension type {tag} is no object reference")));
     }
     let index = u16::from_le_bytes(index.into_array());
     READING.with_borrow(|reading| {
-        let (_, refs) =
-            reading.as_ref().ok_or_else(|| D::Error::custom("no object reference of this frame"))?;
+        let (_, refs) = reading.as_ref().ok_or_else(|| E::custom("no object reference of this frame"))?;
         match refs.get(index as usize) {
             Some(handle) => Ok(handle.clone()),
-            None => Err(D::Error::custom(format_args!("reference {index} is not in the frame's table"))),
+            None => Err(E::custom(format_args!("reference {index} is not in the frame's table"))),
         }
     })
 }

@@ -80,7 +80,7 @@
 //! # Where to look
 //!
 //! [`service`] is the attribute; [`Node`] serves and connects; [`Connection`] gives the peer's services; [`Call`] and
-//! [`CallError`] are what a call is and how it fails; [`Callback`] is a closure that travels; [`Caller`] tells a
+//! [`CallError`] are what a call is and how it fails; [`DynProxy`], [`Value`] and [`DynService`] go by name, without types; [`Callback`] is a closure that travels; [`Caller`] tells a
 //! method who calls; [`blocking`] takes work off the thread; [`mod@bytes`] and [`Blob`] are for bytes in structs.
 //! With the feature `testing`, the module `testing` gives tests two connected nodes in memory and virtual time.
 //! The [`manual`] explains the whole: architecture, the journey of a call, the wire, limits, security, how-to pages.
@@ -107,10 +107,11 @@ pub use connect::{Dial, DialError, connect};
 pub use macros::service;
 pub use proxy_ext::ProxyExt;
 pub use runtime::{
-    AppError, Attribute, Call, CallError, Caller, Config, ConnectError, Connecting, Connection,
-    ConnectionStats, Descriptor, Ended, Factory, Method, NoError, Node, NodeBuilder, NodeError, NodeStats,
-    Notify, OpenError, Param, ParseTraceError, Pending, Proxy, Ran, Reconnect, ReconnectError,
-    ReconnectState, Reconnecting, Restart, Serve, TraceContext,
+    Access, AppError, Args, Attribute, AttributeError, Call, CallError, Caller, Config, ConnectError,
+    Connecting, Connection, ConnectionStats, Descriptor, DynCall, DynError, DynProxy, DynService, Ended,
+    Factory, Method, NoError, Node, NodeBuilder, NodeError, NodeStats, Notify, OpenError, Param,
+    ParseTraceError, Pending, Proxy, Ran, Reconnect, ReconnectError, ReconnectState, Reconnecting, Restart,
+    Serve, TraceContext, Value, ValueError, args,
 };
 pub use transport::{Identity, NodeId, Trust};
 pub use void::{Void, VoidProxy, VoidService};

@@ -44,8 +44,10 @@ fn binary(example: &str) -> PathBuf {
 fn promised(source: &str) -> String {
     let head = source.lines().map_while(|line| line.strip_prefix("//!"));
     let block = head.skip_while(|line| line.trim() != "```text").skip(1);
-    let lines: Vec<&str> =
-        block.take_while(|line| line.trim() != "```").map(|line| line.trim_start()).collect();
+    let lines: Vec<&str> = block
+        .take_while(|line| line.trim() != "```")
+        .map(|line| line.strip_prefix(' ').unwrap_or(line))
+        .collect();
     assert!(!lines.is_empty(), "the head comment says what is printed");
     lines.join("\n") + "\n"
 }
@@ -71,4 +73,4 @@ macro_rules! examples {
     )* };
 }
 
-examples!(calculator, foobar_two_sided, callback, exposed_class, aliases, named_services);
+examples!(calculator, foobar_two_sided, callback, exposed_class, aliases, named_services, by_name);

@@ -176,17 +176,22 @@ impl Connection {
         wanted: &'static Descriptor,
         name: Option<&str>,
     ) -> Result<Handle, OpenError> {
-        let opened = match lobby::open(&self.shared, name).await {
-            Ok(opened) => opened,
-            Err(CallError::App(no)) => return Err(OpenError::NoSuchService(no.name)),
-            Err(other) => return Err(OpenError::Call(other.map_app(|_| unreachable!("matched above")))),
-        };
+        let opened = self.opened(name).await?;
         let known = |name: &String| wanted.answers_to(name);
         if !known(&opened.name) && !opened.aliases.iter().any(known) {
-            let expected = wanted.name.to_owned();
+            let expected = wanted.name.clone().into_owned();
             return Err(OpenError::WrongInterface { expected, found: opened.name });
         }
         Ok(opened.object.0)
+    }
+
+    /// A service of the peer, whatever its interface.
+    pub(crate) async fn opened(&self, name: Option<&str>) -> Result<lobby::Opened, OpenError> {
+        match lobby::open(&self.shared, name).await {
+            Ok(opened) => Ok(opened),
+            Err(CallError::App(no)) => Err(OpenError::NoSuchService(no.name)),
+            Err(other) => Err(OpenError::Call(other.map_app(|_| unreachable!("matched above")))),
+        }
     }
 
     /// Makes a round trip through the peer's lobby; how long it took.

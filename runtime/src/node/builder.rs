@@ -14,6 +14,8 @@ use super::place::Place;
 use super::trust::Credentials;
 use super::{ConnectError, Node, NodeError, NodeInner, Worker};
 use crate::config::Config;
+use crate::descriptor::Descriptor;
+use crate::dynamic::DynService;
 use crate::object::Restart;
 use crate::services::{Factory, FactoryAs, Maker, Services};
 
@@ -63,6 +65,29 @@ impl NodeBuilder {
     /// For a type with several services: which one is the root.
     pub fn serve_as<P: 'static>(mut self, factory: impl FactoryAs<P>) -> Self {
         self.services.set_root(Maker::each_as::<P>(factory));
+        self
+    }
+
+    /// A service that answers by name as the root, with the interface that callers are to see.
+    ///
+    /// The interface is given beside the factory because peers may see it before the first instance is made.
+    pub fn serve_dynamic<S: DynService>(
+        mut self,
+        interface: Descriptor,
+        factory: impl Fn() -> S + Send + Sync + 'static,
+    ) -> Self {
+        self.services.set_root(Maker::each_dynamic(interface, factory));
+        self
+    }
+
+    /// A service that answers by name under a name of its own.
+    pub fn service_dynamic<S: DynService>(
+        mut self,
+        name: &str,
+        interface: Descriptor,
+        factory: impl Fn() -> S + Send + Sync + 'static,
+    ) -> Self {
+        self.services.add(name, Maker::each_dynamic(interface, factory));
         self
     }
 

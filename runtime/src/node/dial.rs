@@ -10,6 +10,8 @@ use transport::{Endpoint, Identity, Trust};
 
 use super::{ConnectError, Life, Node, NodeInner, Worker};
 use crate::connection::{self, Connection};
+use crate::descriptor::Descriptor;
+use crate::dynamic::DynService;
 use crate::reconnect::Reconnecting;
 use crate::services::{Factory, FactoryAs, Maker, Services};
 
@@ -41,6 +43,27 @@ impl Connecting {
     /// The same, for a type with several services.
     pub fn serve_as<P: 'static>(mut self, factory: impl FactoryAs<P>) -> Connecting {
         self.services().set_root(Maker::each_as::<P>(factory));
+        self
+    }
+
+    /// What the peer finds as this side's root, answering by name; see [`NodeBuilder::serve_dynamic`](crate::NodeBuilder::serve_dynamic).
+    pub fn serve_dynamic<S: DynService>(
+        mut self,
+        interface: Descriptor,
+        factory: impl Fn() -> S + Send + Sync + 'static,
+    ) -> Connecting {
+        self.services().set_root(Maker::each_dynamic(interface, factory));
+        self
+    }
+
+    /// A further service of this side on this connection, answering by name.
+    pub fn service_dynamic<S: DynService>(
+        mut self,
+        name: &str,
+        interface: Descriptor,
+        factory: impl Fn() -> S + Send + Sync + 'static,
+    ) -> Connecting {
+        self.services().add(name, Maker::each_dynamic(interface, factory));
         self
     }
 

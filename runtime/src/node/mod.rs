@@ -29,6 +29,8 @@ use transport::{Endpoint, NodeId};
 
 use crate::config::Config;
 use crate::connection::{self, Connection, ConnectionStats, Message, Shared};
+use crate::descriptor::Descriptor;
+use crate::dynamic::{DynProxy, DynService, host_dynamic};
 use crate::object::{Dispatch, Make};
 use crate::proxy::{Handle, Proxy};
 use crate::services::Services;
@@ -154,9 +156,17 @@ impl Node {
         P: Proxy + Dispatch<S>,
         S: 'static,
     {
-        let here = Worker::current().filter(|here| self.inner.workers.contains(here));
-        let worker = here.unwrap_or_else(|| self.inner.least_loaded().1);
-        P::from_handle(Handle::local(crate::object::host::<P, S>(Make::once(make), &worker)))
+        P::from_handle(Handle::local(crate::object::host::<P, S>(Make::once(make), &self.inner.worker())))
+    }
+
+    /// A proxy on a service that answers by name, which `make` makes on one of the node's threads.
+    pub fn host_dynamic<S: DynService>(
+        &self,
+        interface: Descriptor,
+        make: impl FnOnce() -> S + Send + 'static,
+    ) -> DynProxy {
+        let object = host_dynamic(interface.into(), Make::once(make), &self.inner.worker());
+        DynProxy::from_handle(Handle::local(object))
     }
 
     /// The open connections.
@@ -233,6 +243,12 @@ impl fmt::Debug for Node {
 impl NodeInner {
     fn open_connections(&self) -> Vec<Arc<Shared>> {
         self.connections.lock().values().filter_map(Weak::upgrade).collect()
+    }
+
+    /// Where a new object lives: on the thread that makes it, if that is one of the node's.
+    fn worker(&self) -> Worker {
+        let here = Worker::current().filter(|here| self.workers.contains(here));
+        here.unwrap_or_else(|| self.least_loaded().1)
     }
 
     /// The thread with the fewest connections; the endpoint's own among equals.

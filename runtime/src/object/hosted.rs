@@ -189,7 +189,7 @@ impl<S: 'static> Hosted<S> {
         let token = Token(rand::random::<u64>() | 1);
         call.context.set_token(token);
         let path = call.context.path();
-        let arrival = self.0.turn.borrow_mut().arrive_as(call.method(), access, Some(token), path);
+        let arrival = self.0.turn.borrow_mut().arrive_as(call.number(), access, Some(token), path);
         match arrival {
             Arrival::Enter(ticket) => {
                 self.0.has_entered(ticket);

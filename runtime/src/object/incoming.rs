@@ -8,8 +8,9 @@ use tokio::sync::oneshot;
 use super::{CallContext, Shape};
 use crate::answer::{Answer, Refs};
 use crate::connection::Shared;
-use crate::descriptor::Descriptor;
-use crate::error::{CallError, Fault, NoError, Ran};
+use crate::descriptor::{Described, Method};
+use crate::error::{CallError, EncodeError, Fault, NoError, Ran};
+use crate::node::Worker;
 use crate::values;
 use crate::wire::{CallId, FaultCode, ObjectId};
 
@@ -28,7 +29,7 @@ pub(crate) struct Delivery {
 pub struct Incoming {
     pub(crate) replier: Replier,
     pub(crate) context: Arc<CallContext>,
-    interface: &'static Descriptor,
+    interface: Described,
     method: u16,
 }
 
@@ -36,10 +37,15 @@ impl Incoming {
     pub(crate) fn new(
         replier: Replier,
         context: Arc<CallContext>,
-        interface: &'static Descriptor,
+        interface: impl Into<Described>,
         method: u16,
     ) -> Incoming {
-        Incoming { replier, context, interface, method }
+        Incoming { replier, context, interface: interface.into(), method }
+    }
+
+    /// What its interface says of the method.
+    pub(crate) fn method(&self) -> Option<&Method> {
+        self.interface.methods.get(self.method as usize)
     }
 
     /// `Service::method`, for messages.
@@ -47,17 +53,17 @@ impl Incoming {
         self.interface.path(self.method)
     }
 
-    pub(crate) fn interface(&self) -> &'static Descriptor {
-        self.interface
+    pub(crate) fn interface(&self) -> &Described {
+        &self.interface
     }
 
-    pub(crate) fn method(&self) -> u16 {
+    pub(crate) fn number(&self) -> u16 {
         self.method
     }
 
     /// Whether a cancellation stops the method at its next await.
     pub(crate) fn cancels(&self) -> bool {
-        self.interface.methods.get(self.method as usize).is_none_or(|m| m.cancel)
+        self.method().is_none_or(|m| m.cancel)
     }
 
     /// Gives what the method returned.
@@ -106,6 +112,8 @@ enum ReplyTo {
         cost: u32,
     },
     Local(oneshot::Sender<Answer>),
+    /// A caller of this process that has another type of the interface.
+    Encoded(oneshot::Sender<Answer>),
     /// A notice within the process.
     Notice,
     /// It was answered, or is a hook.
@@ -136,6 +144,10 @@ impl Replier {
         matches!(self.to, ReplyTo::Notice | ReplyTo::Remote { call: None, .. })
     }
 
+    pub(crate) fn encoded(waiter: oneshot::Sender<Answer>) -> Replier {
+        Replier { to: ReplyTo::Encoded(waiter), began: false }
+    }
+
     pub(crate) fn nobody() -> Replier {
         Replier { to: ReplyTo::Nobody, began: false }
     }
@@ -154,6 +166,10 @@ impl Replier {
             ReplyTo::Remote { shared, call: Some(_), .. } => {
                 values::encode(&shared.worker, |out| R::write(&value, out))
             }
+            ReplyTo::Encoded(_) => match Worker::current_or_any() {
+                Some(worker) => values::encode(&worker, |out| R::write(&value, out)),
+                None => Err(EncodeError("no node runs in this process".to_owned())),
+            },
             _ => Ok(Default::default()),
         };
         match std::mem::replace(&mut self.to, ReplyTo::Nobody) {
@@ -166,6 +182,12 @@ impl Replier {
             },
             ReplyTo::Local(waiter) => {
                 let _ = waiter.send(Answer::Local(Box::new(value)));
+            }
+            ReplyTo::Encoded(waiter) => {
+                let _ = waiter.send(match encoded {
+                    Ok((body, refs)) => Answer::Reply { body: body.into(), refs: Refs::new(refs) },
+                    Err(e) => Answer::Fault(Fault::new(FaultCode::BAD_REPLY, Ran::Yes, e.to_string())),
+                });
             }
             ReplyTo::Notice | ReplyTo::Nobody => {}
         }
@@ -183,7 +205,7 @@ impl Replier {
                     };
                     shared.finish(lane, call, object, cost, outcome);
                 }
-                ReplyTo::Local(waiter) => {
+                ReplyTo::Local(waiter) | ReplyTo::Encoded(waiter) => {
                     let _ = waiter.send(answer);
                 }
                 ReplyTo::Notice | ReplyTo::Nobody => {}
@@ -198,7 +220,7 @@ impl Replier {
     /// The deadline of a call that is not stopped has passed: a caller of this process is told. A remote one tells itself,
     /// and goes on paying the permit.
     pub(crate) fn overdue(&mut self) {
-        if matches!(self.to, ReplyTo::Local(_)) {
+        if matches!(self.to, ReplyTo::Local(_) | ReplyTo::Encoded(_)) {
             self.send_fault(Fault::new(FaultCode::DEADLINE, Ran::Yes, "the method runs to its end"));
         }
     }
@@ -208,7 +230,7 @@ impl Replier {
             ReplyTo::Remote { shared, lane, call, object, cost } => {
                 shared.finish(lane, call, object, cost, Err(fault));
             }
-            ReplyTo::Local(waiter) => {
+            ReplyTo::Local(waiter) | ReplyTo::Encoded(waiter) => {
                 let _ = waiter.send(Answer::Fault(fault));
             }
             ReplyTo::Notice | ReplyTo::Nobody => {}

@@ -17,7 +17,7 @@ use super::hosted::panic_text;
 use super::make::{Again, Make};
 use super::{CallContext, Delivery, Dispatch, Hosted, Incoming, Interface, Recovery, Replier, Stop};
 use crate::connection::{Connection, Shared};
-use crate::descriptor::Descriptor;
+use crate::descriptor::Described;
 use crate::error::{Fault, Ran};
 use crate::node::Worker;
 use crate::proxy::{Handle, Proxy};
@@ -30,7 +30,7 @@ pub struct LocalObject(Arc<Inner>);
 
 struct Inner {
     interface: TypeId,
-    descriptor: &'static Descriptor,
+    descriptor: Described,
     mailbox: Box<dyn Mailbox>,
     fate: Arc<Fate>,
 }
@@ -115,7 +115,7 @@ impl std::fmt::Debug for LocalObject {
 impl LocalObject {
     pub(crate) fn new(
         interface: TypeId,
-        descriptor: &'static Descriptor,
+        descriptor: Described,
         mailbox: Box<dyn Mailbox>,
         fate: Arc<Fate>,
     ) -> LocalObject {
@@ -123,17 +123,17 @@ impl LocalObject {
     }
 
     /// With a mailbox of the caller's own and an interface without typed local calls.
-    pub(crate) fn raw(descriptor: &'static Descriptor, mailbox: Box<dyn Mailbox>) -> LocalObject {
-        LocalObject::new(TypeId::of::<()>(), descriptor, mailbox, Fate::new(usize::MAX))
+    pub(crate) fn raw(descriptor: impl Into<Described>, mailbox: Box<dyn Mailbox>) -> LocalObject {
+        LocalObject::new(TypeId::of::<()>(), descriptor.into(), mailbox, Fate::new(usize::MAX))
     }
 
     /// With a mailbox and a fate of the caller's own.
     pub(crate) fn relay(
-        descriptor: &'static Descriptor,
+        descriptor: impl Into<Described>,
         mailbox: Box<dyn Mailbox>,
         fate: Arc<Fate>,
     ) -> LocalObject {
-        LocalObject::new(TypeId::of::<()>(), descriptor, mailbox, fate)
+        LocalObject::new(TypeId::of::<()>(), descriptor.into(), mailbox, fate)
     }
 
     /// Its number in this process, for tables and equality.
@@ -146,8 +146,8 @@ impl LocalObject {
         self.0.fate.key.store(key, Ordering::Relaxed);
     }
 
-    pub(crate) fn descriptor(&self) -> &'static Descriptor {
-        self.0.descriptor
+    pub(crate) fn descriptor(&self) -> &Described {
+        &self.0.descriptor
     }
 
     pub(crate) fn serves<P: Interface>(&self) -> bool {
@@ -195,7 +195,7 @@ impl LocalObject {
         replier: Replier,
         context: Arc<CallContext>,
     ) {
-        let call = Incoming::new(replier, context, self.0.descriptor, method);
+        let call = Incoming::new(replier, context, self.0.descriptor.clone(), method);
         self.0.mailbox.send(request, call);
     }
 
@@ -229,6 +229,7 @@ pub(crate) trait Mailbox: Send + Sync {
 
 /// The actor that is an object.
 struct Host<P: Dispatch<S>, S: 'static> {
+    interface: Described,
     hosted: Hosted<S>,
     _interface: PhantomData<fn() -> P>,
 }
@@ -279,7 +280,7 @@ impl<P: Dispatch<S>, S: 'static> Handler<RunHook> for Host<P, S> {
 
     fn handle(&mut self, RunHook(hook, connection): RunHook, _: &mut Context<Self>) {
         let context = Arc::new(CallContext::hook(connection.shared()));
-        let call = Incoming::new(Replier::nobody(), context, P::DESCRIPTOR, u16::MAX);
+        let call = Incoming::new(Replier::nobody(), context, self.interface.clone(), u16::MAX);
         self.hosted.hook(
             call,
             hook,
@@ -302,12 +303,13 @@ impl<P: Dispatch<S>, S: 'static> Handler<End> for Host<P, S> {
 
 fn quietly<P: Interface>(f: impl FnOnce()) {
     if catch_unwind(AssertUnwindSafe(f)).is_err() {
-        tracing::error!(service = P::DESCRIPTOR.name, "the drop of a call's arguments panicked");
+        tracing::error!(service = %P::DESCRIPTOR.name, "the drop of a call's arguments panicked");
     }
 }
 
 /// The typed mailbox behind [`LocalObject`].
 struct Mail<P: Dispatch<S>, S: 'static> {
+    interface: Described,
     addr: Addr<Host<P, S>>,
     fate: Arc<Fate>,
 }
@@ -318,7 +320,7 @@ impl<P: Dispatch<S>, S: 'static> Mail<P, S> {
         let beyond = self.fate.enqueue(calls.len());
         for (request, call) in calls.drain(calls.len() - beyond..) {
             quietly::<P>(|| drop(request));
-            let text = format!("{} calls wait for {}", self.fate.queue_max, P::DESCRIPTOR.name);
+            let text = format!("{} calls wait for {}", self.fate.queue_max, self.interface.name);
             call.fault(Fault::never(FaultCode::OVERLOADED, text));
         }
         if !calls.is_empty() {
@@ -330,7 +332,8 @@ impl<P: Dispatch<S>, S: 'static> Mail<P, S> {
 impl<P: Dispatch<S>, S: 'static> Mailbox for Mail<P, S> {
     fn deliver(&self, batch: SmallVec<[Delivery; 1]>) {
         let now = Instant::now();
-        let calls: SmallVec<_> = batch.into_iter().filter_map(|call| decode::<P>(call, now)).collect();
+        let calls: SmallVec<_> =
+            batch.into_iter().filter_map(|call| decode::<P>(&self.interface, call, now)).collect();
         self.invoke(calls);
     }
 
@@ -353,28 +356,34 @@ impl<P: Dispatch<S>, S: 'static> Mailbox for Mail<P, S> {
 }
 
 /// Reads the arguments of a call; one that cannot be read, or whose caller waits no more, is answered here.
-fn decode<P: Interface>(delivery: Delivery, now: Instant) -> Option<(P::Request, Incoming)> {
+fn decode<P: Interface>(
+    interface: &Described,
+    delivery: Delivery,
+    now: Instant,
+) -> Option<(P::Request, Incoming)> {
     let Delivery { method, body, refs, replier, context } = delivery;
     let late = (context.deadline() <= now).then_some(Stop::Deadline);
     if let Some(why) = context.stopped().or(late) {
-        Incoming::new(replier, context, P::DESCRIPTOR, method).fault(why.fault(Ran::Never));
+        Incoming::new(replier, context, interface.clone(), method).fault(why.fault(Ran::Never));
         return None;
     }
     // Decoding runs code of the user's types: its panic is that call's own.
     let decoded = catch_unwind(AssertUnwindSafe(|| P::decode(method, ArgsIn { body: &body, refs: &refs })));
     let fault = match decoded {
-        Ok(Ok(request)) => return Some((request, Incoming::new(replier, context, P::DESCRIPTOR, method))),
+        Ok(Ok(request)) => {
+            return Some((request, Incoming::new(replier, context, interface.clone(), method)));
+        }
         Ok(Err(bad)) => {
             let mut fault = bad.into_fault();
             if fault.code == FaultCode::BAD_BODY {
-                fault.text =
-                    format!("{}::{}: {}", P::DESCRIPTOR.name, P::DESCRIPTOR.method(method), fault.text);
+                let (service, method) = (interface.name(), interface.method_name(method));
+                fault.text = format!("{service}::{method}: {}", fault.text);
             }
             fault
         }
         Err(panic) => Fault::never(FaultCode::BAD_BODY, panic_text(&*panic)),
     };
-    Incoming::new(replier, context, P::DESCRIPTOR, method).fault(fault);
+    Incoming::new(replier, context, interface.clone(), method).fault(fault);
     None
 }
 
@@ -397,21 +406,30 @@ impl Drop for Unstarted {
 
 /// Starts the actor of a value that `make` makes on the thread of `on`.
 pub fn host<P: Dispatch<S>, S: 'static>(make: Make<S>, on: &Worker) -> LocalObject {
+    host_as::<P, S>(P::DESCRIPTOR.into(), make, on)
+}
+
+/// The same under another interface than the constant one.
+pub(crate) fn host_as<P: Dispatch<S>, S: 'static>(
+    interface: Described,
+    make: Make<S>,
+    on: &Worker,
+) -> LocalObject {
     let (tx, rx) = channel::channel(16);
     let addr = Addr::new(tx);
     let fate = Fate::new(on.object_queue_max());
-    let mailbox = Box::new(Mail::<P, S> { addr, fate: fate.clone() });
-    let object = LocalObject::new(TypeId::of::<P>(), P::DESCRIPTOR, mailbox, fate.clone());
+    let mailbox = Box::new(Mail::<P, S> { interface: interface.clone(), addr, fate: fate.clone() });
+    let object = LocalObject::new(TypeId::of::<P>(), interface.clone(), mailbox, fate.clone());
     let unstarted = Unstarted(Some(fate.clone()));
     let Make { first, again } = make;
     let start = move || match catch_unwind(AssertUnwindSafe(first)) {
         Ok(value) => {
             unstarted.started();
-            start::<P, S>(value, again, fate, rx);
+            start::<P, S>(interface, value, again, fate, rx);
         }
         Err(panic) => {
             let text = panic_text(&*panic);
-            tracing::error!(service = P::DESCRIPTOR.name, panic = %text, "a service factory panicked");
+            tracing::error!(service = %interface.name, panic = %text, "a service factory panicked");
             fate.die(&format!("its factory panicked: {text}"));
         }
     };
@@ -420,6 +438,7 @@ pub fn host<P: Dispatch<S>, S: 'static>(make: Make<S>, on: &Worker) -> LocalObje
 }
 
 fn start<P: Dispatch<S>, S: 'static>(
+    interface: Described,
     value: S,
     again: Option<Again<S>>,
     fate: Arc<Fate>,
@@ -428,7 +447,7 @@ fn start<P: Dispatch<S>, S: 'static>(
     let exclusive = P::DESCRIPTOR.exclusive || P::HOOKS;
     let recovery = again.map(|again| Recovery::new(again, P::on_connect));
     let hosted = Hosted::new(value, exclusive, recovery, fate);
-    let host = Host::<P, S> { hosted, _interface: PhantomData };
+    let host = Host::<P, S> { interface, hosted, _interface: PhantomData };
     tokio::task::spawn_local(Context::with_receiver(rx).into_future(host));
 }
 
@@ -437,6 +456,11 @@ fn start<P: Dispatch<S>, S: 'static>(
 /// # Panics
 /// Outside of a method and of a node's own threads: there `Node::host` is the way.
 pub fn local<P: Dispatch<S> + Proxy, S: 'static>(value: S) -> P {
+    P::from_handle(Handle::local(local_as::<P, S>(P::DESCRIPTOR.into(), value)))
+}
+
+/// The object behind it, under any interface.
+pub(crate) fn local_as<P: Dispatch<S>, S: 'static>(interface: Described, value: S) -> LocalObject {
     let worker = Worker::current().expect(
         "`local` works inside a method or on a thread of a node; elsewhere use `node.host(|| value)`",
     );
@@ -444,10 +468,10 @@ pub fn local<P: Dispatch<S> + Proxy, S: 'static>(value: S) -> P {
     let addr = Addr::new(tx);
     let fate = Fate::new(worker.object_queue_max());
     let started = {
-        let fate = fate.clone();
-        Worker::run_here(move || start::<P, S>(value, None, fate, rx))
+        let (interface, fate) = (interface.clone(), fate.clone());
+        Worker::run_here(move || start::<P, S>(interface, value, None, fate, rx))
     };
     debug_assert!(started, "a worker's thread takes jobs");
-    let mailbox = Box::new(Mail::<P, S> { addr, fate: fate.clone() });
-    P::from_handle(Handle::local(LocalObject::new(TypeId::of::<P>(), P::DESCRIPTOR, mailbox, fate)))
+    let mailbox = Box::new(Mail::<P, S> { interface: interface.clone(), addr, fate: fate.clone() });
+    LocalObject::new(TypeId::of::<P>(), interface, mailbox, fate)
 }

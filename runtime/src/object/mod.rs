@@ -18,7 +18,7 @@ pub use hosted::Hosted;
 pub(crate) use hosted::Recovery;
 pub use incoming::Incoming;
 pub(crate) use incoming::{Delivery, Replier};
-pub(crate) use local::{Fate, Hook, Mailbox, fresh_key};
+pub(crate) use local::{Fate, Hook, Mailbox, fresh_key, host_as, local_as};
 pub use local::{LocalObject, host, local};
 pub use make::Make;
 pub use restart::Restart;

@@ -126,7 +126,7 @@ impl Reconnecting {
         loop {
             let connection = link.connected().await?;
             let handle = connection.open_object(P::DESCRIPTOR, name).await?;
-            let target = import_of(&handle, P::DESCRIPTOR.name)?;
+            let target = import_of(&handle, &P::DESCRIPTOR.name)?;
             if link.keep(&relay, &connection, target) {
                 return Ok(P::from_handle(Handle::local(object)));
             }
@@ -279,7 +279,7 @@ impl Link {
         // Until none is left that was added meanwhile.
         while let Some(relay) = self.next_waiting(connection) {
             let opened = connection.open_object(relay.descriptor, relay.name.as_deref()).await;
-            match opened.and_then(|handle| import_of(&handle, relay.descriptor.name)) {
+            match opened.and_then(|handle| import_of(&handle, &relay.descriptor.name)) {
                 Ok(target) => relay.resume(target),
                 Err(OpenError::Call(error)) => return Err(OpenError::Call(error)),
                 Err(error) => {

@@ -174,7 +174,7 @@ impl Relay {
         }
         let (shared, context) = (target.shared(), &call.context);
         let request = Request {
-            interface: self.descriptor,
+            interface: self.descriptor.into(),
             method: call.method,
             body: call.body.to_vec(),
             refs: call.refs.handles().to_vec(),

@@ -15,7 +15,7 @@ use std::collections::{HashMap, HashSet, VecDeque};
 
 use super::RandomState;
 use super::turn::{Place, Ticket};
-use crate::descriptor::Descriptor;
+use crate::descriptor::Described;
 use crate::wire::{Path, Token};
 
 #[cfg(test)]
@@ -47,7 +47,7 @@ struct Waiting {
 /// One turn and its calls; who waits without a chain is left out.
 #[derive(Debug)]
 struct Known {
-    interface: &'static Descriptor,
+    interface: Described,
     holders: HashMap<Ticket, (Token, u16), RandomState>,
     waiting: HashMap<Ticket, (Path, u16), RandomState>,
 }
@@ -73,7 +73,7 @@ impl Crossings {
     pub(crate) fn wait(
         &mut self,
         turn: TurnKey,
-        interface: &'static Descriptor,
+        interface: &Described,
         call: Place,
         path: &[Token],
         holders: impl Iterator<Item = Place>,
@@ -82,7 +82,7 @@ impl Crossings {
             return Ok(());
         }
         let known = self.turns.entry(turn).or_insert_with(|| Known {
-            interface,
+            interface: interface.clone(),
             holders: holders.filter_map(|h| Some((h.ticket, (h.token?, h.method)))).collect(),
             waiting: HashMap::default(),
         });

@@ -7,7 +7,7 @@ use std::collections::HashMap;
 use std::sync::Arc;
 
 use super::{RandomState, Violation, mutation};
-use crate::descriptor::Descriptor;
+use crate::descriptor::{Described, Descriptor};
 use crate::object::LocalObject;
 use crate::wire::ObjectId;
 
@@ -29,7 +29,7 @@ pub(crate) struct Exports {
 struct Export {
     object: Target,
     key: u64,
-    interface: &'static Descriptor,
+    interface: Described,
     units: u64,
     /// Calls and notices that arrived and are not answered.
     busy: u32,
@@ -99,7 +99,7 @@ impl Exports {
             id,
             Export {
                 key: object.key(),
-                interface: object.descriptor(),
+                interface: object.descriptor().clone(),
                 object: Target::Alive(object.clone()),
                 units: UNITS,
                 busy: 0,
@@ -200,8 +200,8 @@ impl Exports {
     }
 
     /// The interface under which `id` was handed out, even if it is gone by now.
-    pub(crate) fn interface(&self, id: ObjectId) -> Option<&'static Descriptor> {
-        self.entries.get(&id).map(|e| e.interface)
+    pub(crate) fn interface(&self, id: ObjectId) -> Option<&Descriptor> {
+        self.entries.get(&id).map(|e| &*e.interface)
     }
 
     /// The object has ended: its entry becomes a tombstone and the peer is told.

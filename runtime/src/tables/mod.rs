@@ -326,6 +326,11 @@ impl Tables {
         std::time::Duration::from_millis(u64::from(self.limits.deadline_ms))
     }
 
+    /// The longest body that rides in a frame, in either direction.
+    pub(crate) fn inline_max(&self) -> usize {
+        self.limits.inline_max
+    }
+
     /// A lane is there; gives its number at this side.
     pub(crate) fn add_lane(&mut self) -> usize {
         self.lanes.add_shared()

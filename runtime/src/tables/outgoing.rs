@@ -127,7 +127,7 @@ impl Tables {
         let entry = self.imports.slot(slot);
         let (object, fingerprint) = (entry.id, entry.fingerprint);
         let mine = request.interface.fingerprint;
-        let refs = if mine != fingerprint && !names_fit(request.interface) {
+        let refs = if mine != fingerprint && !names_fit(&request.interface) {
             Err(Fault::never(FaultCode::NOT_SENT, "the interface has more method names than a frame carries"))
         } else if self.lanes[lane].has_room_for_names(fingerprint, mine, NAMES_MAX) {
             self.references(&request.refs)
@@ -144,7 +144,7 @@ impl Tables {
         };
         let outbox = &mut self.lanes[lane];
         if outbox.names_differ(fingerprint, mine) && !mutation!(NamesNotSent) {
-            let names: Vec<&str> = request.interface.methods.iter().map(|m| m.name).collect();
+            let names: Vec<&str> = request.interface.methods.iter().map(|m| &*m.name).collect();
             let body = rmp_serde::to_vec(&names).expect("strings always encode");
             let head = Head { kind: Kind::Names, flags: 0, method: 0, call: CallId(0), object };
             wire::put_frame(outbox.buffer(), &head, &Options::default(), &body);

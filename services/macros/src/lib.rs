@@ -32,6 +32,10 @@ use crate::options::Options;
 /// that a neighbour lost holds its calls up, for a write of its own and some 2 KB each. Objects that are called together share a lane.
 /// Beside the trait `Foo` it makes the proxy `FooProxy`, whose methods return `Call`s.
 ///
+/// `#[get]` and `#[set]` methods are attributes when the service is used by name, and ordinary methods of the proxy. A `#[get]`
+/// method has the attribute's name, takes `&self` and returns the value; a `#[set]` method has that name or `set_` before it, and takes
+/// the value. Without a `#[set]` method an attribute is write-protected.
+///
 /// Methods take `&self` or `&mut self`, are `async` or plain, and may be marked `#[cancel]`, `#[no_cancel]`,
 /// `#[idempotent]`, `#[get]` or `#[set]`. A parameter `caller: &Caller` is bound from the current call and is
 /// no argument of the call.

@@ -68,7 +68,8 @@ impl Method {
         let callers = caller::bind(&mut item.sig, item.default.as_mut());
         let marks = Marks::take(&mut item.attrs, refusals);
         let arguments = Argument::take_all(&mut item.sig, refusals);
-        marks.check(&item.sig, arguments.len(), refusals);
+        let shape = Shape::of(&item.sig.output);
+        marks.check(&item.sig, arguments.len(), &shape, refusals);
         let method = Self {
             name: item.sig.ident.unraw().to_string(),
             ident: item.sig.ident.clone(),
@@ -78,13 +79,23 @@ impl Method {
             is_async: item.sig.asyncness.is_some(),
             marks,
             arguments,
-            shape: Shape::of(&item.sig.output),
+            shape,
             returns: match &item.sig.output {
                 syn::ReturnType::Default => "()".to_owned(),
                 syn::ReturnType::Type(_, ty) => print::type_text(ty),
             },
         };
         (method, callers)
+    }
+
+    /// The attribute that it reads or writes when it is used by name.
+    pub(crate) fn attribute(&self) -> Option<&str> {
+        if self.marks.set {
+            return Some(
+                self.name.strip_prefix("set_").filter(|rest| !rest.is_empty()).unwrap_or(&self.name),
+            );
+        }
+        self.marks.get.then_some(&self.name)
     }
 
     /// Whether a cancelled call is stopped: shared methods are unless they say no, exclusive ones if they say so.
@@ -115,17 +126,27 @@ impl Marks {
         marks
     }
 
-    fn check(&self, signature: &Signature, arguments: usize, refusals: &mut Refusals) {
+    fn check(&self, signature: &Signature, arguments: usize, shape: &Shape, refusals: &mut Refusals) {
         let method = &signature.ident;
         if self.cancel && self.no_cancel {
             refusals.at(method, "a method is either `#[cancel]` or `#[no_cancel]`");
         }
+        // An attribute has a value when it is read and none when it is written.
+        let nothing = shape.value().is_none_or(|ty| matches!(ty, Type::Tuple(unit) if unit.elems.is_empty()));
         if self.get && self.set {
             refusals.at(method, "a method is either `#[get]` or `#[set]`: make two");
         } else if self.get && arguments != 0 {
             refusals.at(method, "a `#[get]` method takes no arguments");
+        } else if self.get && nothing {
+            refusals.at(method, "a `#[get]` method returns the value of its attribute");
         } else if self.set && arguments != 1 {
             refusals.at(method, "a `#[set]` method takes one argument, the value");
+        } else if self.set && !nothing {
+            refusals.at(&signature.output, "a `#[set]` method returns nothing, or `Result<(), E>`");
+        }
+        let exclusive = signature.receiver().filter(|receiver| receiver.mutability.is_some());
+        if let (true, Some(receiver)) = (self.get, exclusive) {
+            refusals.at(receiver, "a `#[get]` method takes `&self`: to read an attribute changes nothing");
         }
     }
 }

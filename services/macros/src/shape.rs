@@ -67,6 +67,11 @@ impl Shape {
         }
     }
 
+    /// Whether the application's own error is part of what travels.
+    pub(crate) fn fallible(&self) -> bool {
+        matches!(self, Self::Fallible(..) | Self::Alias(_))
+    }
+
     /// The value that stands for success.
     pub(crate) fn value(&self) -> Option<&Type> {
         match self {

@@ -129,24 +129,27 @@ fn marks_and_keys_stand_in_the_descriptor() {
     );
     let all = text(&file);
     let expected = concat!(
-        r#"{name:"Calc",aliases:&["desk"],version:2,doc:"Calculates.",exclusive:true,"#,
-        r#"fingerprint:::duologue::__private::fingerprint(&["total","set_total","work","alone"]),"#,
+        r#"::fixed("Calc",const{&[::std::borrow::Cow::Borrowed("desk")]},2,"Calculates.","#,
+        r#"const{&[::duologue::__private::Method::fixed("total","Reads.","#,
     );
     assert!(all.contains(expected), "{all}");
     let method = |name: &str| {
-        let start = all.find(&format!(r#"Method{{name:"{name}""#)).unwrap();
-        let end = start + all[start..].find("Attribute::").unwrap();
-        let rest: String = all[end + "Attribute::".len()..].chars().take_while(|c| *c != '}').collect();
+        let start = all.find(&format!(r#"Method::fixed("{name}""#)).unwrap();
+        let end = start + all[start..].find("Access::").unwrap();
+        let rest: String = all[end + "Access::".len()..].chars().take_while(|c| *c != '}').collect();
         (all[start..end].to_owned(), rest)
     };
     let (total, attribute) = method("total");
     assert!(
-        total.contains(r#"doc:"Reads.",params:&[],returns:"u64",exclusive:false,cancel:true"#),
+        total.contains(r#","Reads.",const{&[]},"u64","#) && total.contains("exclusive:false,cancel:true"),
         "{total}"
     );
     assert_eq!(attribute, "Get,");
     let (set, attribute) = method("set_total");
-    assert!(set.contains(r#"name:"type",ty:"&str""#) && set.contains("exclusive:true,cancel:true"), "{set}");
+    assert!(
+        set.contains(r#"Param::fixed("type","&str",false)"#) && set.contains("exclusive:true,cancel:true"),
+        "{set}"
+    );
     assert_eq!(attribute, "Set,");
     assert!(method("work").0.contains("cancel:false"));
     assert!(method("alone").0.contains("exclusive:true,cancel:false"));

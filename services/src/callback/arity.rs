@@ -5,8 +5,8 @@ use std::marker::PhantomData;
 
 use runtime::AppError;
 use runtime::private::{
-    ArgsIn, Attribute, BadBody, Call, Data, Descriptor, Fallible, Handle, Method, Param, Plain, Shape,
-    call_local, call_remote, drain, fingerprint, next_arg,
+    Access, ArgsIn, BadBody, Call, Data, Descriptor, Fallible, Handle, Marks, Method, Param, Plain, Shape,
+    call_local, call_remote, drain, next_arg,
 };
 use serde::de::{SeqAccess, Visitor};
 
@@ -22,25 +22,29 @@ macro_rules! arity {
             type Arguments = ($($ty,)*);
             type Returned = R;
 
-            const DESCRIPTOR: &'static Descriptor = &Descriptor {
-                name: "Callback",
-                aliases: &[],
-                version: 1,
-                doc: "A closure.",
-                exclusive: true,
-                own_lane: false,
-                fingerprint: fingerprint(&["call"]),
-                methods: &[Method {
-                    name: "call",
-                    doc: "Calls the closure.",
-                    params: &[$(Param { name: $name, ty: stringify!($ty) }),*],
-                    returns: "R",
-                    exclusive: true,
-                    cancel: true,
-                    idempotent: false,
-                    attribute: Attribute::None,
-                }],
-            };
+            const DESCRIPTOR: &'static Descriptor = &Descriptor::fixed(
+                "Callback",
+                &[],
+                1,
+                "A closure.",
+                const {
+                    // The types are this program's own: as text they are known to it alone.
+                    &[Method::fixed(
+                        "call",
+                        "Calls the closure.",
+                        const { &[$(Param::fixed($name, "_", false)),*] },
+                        "_",
+                        Marks {
+                            is_async: true,
+                            exclusive: true,
+                            cancel: true,
+                            idempotent: false,
+                            fallible: false,
+                            access: Access::Call,
+                        },
+                    )]
+                },
+            );
 
             fn decode(arguments: ArgsIn<'_>) -> Result<Self::Arguments, BadBody> {
                 arguments.read(Arguments::<Self>(PhantomData))

@@ -55,7 +55,7 @@ impl<S: Signature> Callback<S> {
     ///
     /// Where a method is called on an argument, rustc asks for the argument's type: `|name: String| name.len()`.
     pub fn new<F: SyncClosure<S>>(closure: F) -> Self {
-        Self::from_handle(Handle::lazy(Box::new(move |worker| {
+        Self::from_handle(Handle::lazy::<Self>(Box::new(move |worker| {
             host::<Self, Alone<F>>(Make::once(move || Alone(closure)), worker)
         })))
     }
@@ -63,7 +63,7 @@ impl<S: Signature> Callback<S> {
     /// A callback on an async closure, `async |n: u64| ..` or `|n: u64| async move { .. }`. Its calls run
     /// together. The futures stay on one thread and need not be `Send`.
     pub fn new_async<F: AsyncClosure<S>>(closure: F) -> Self {
-        Self::from_handle(Handle::lazy(Box::new(move |worker| {
+        Self::from_handle(Handle::lazy::<Self>(Box::new(move |worker| {
             host::<Self, Together<F>>(Make::once(move || Together(closure)), worker)
         })))
     }

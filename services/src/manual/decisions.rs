@@ -105,7 +105,7 @@
 //! # Notices, and what else is only on the wire
 //!
 //! Notices, their `Done`, and the depth at which they saturate shape the permits, so they are in the codec
-//! and the tables from the beginning, though the API does not make any. Flags and control kinds for large
+//! and the tables from the beginning, though only calls by name make them so far. Flags and control kinds for large
 //! bodies, streams and pipelining are reserved; a peer that uses them is refused with a reason instead of
 //! being misunderstood.
 //!
@@ -154,3 +154,22 @@
 //! Calls that waited for their turn are tasks, and a task runs when its thread comes to it. A call that arrives just
 //! then could run at once, before those that were called earlier. It goes behind them: the order in which calls
 //! start is that in which they arrived, not that in which the scheduler comes to them.
+//!
+//! # Calls by name
+//!
+//! A dynamic caller needs the names of an object's methods to number its calls, and their parameters to say what is
+//! missing before anything is sent. It asks the lobby for them, and hands over the object itself as the
+//! argument: a reference home is valid only for what was handed out to that peer, so the right to have a
+//! thing described is the right to call it, without a rule of its own. The answer comes in parts that each fit a frame.
+//! The fingerprint of the reference need not agree with the description: the caller goes by the description, and tells its
+//! numbering with `Names` as any caller of another version does.
+//!
+//! The descriptor of a service that goes by name is given beside its factory, and not by the service itself:
+//! the object can be named, handed over and described before its value exists on its thread. Descriptors known only
+//! at run time are counted, not leaked: a gateway may make any number of them.
+//!
+//! An attribute is no third thing beside methods and objects: `#[get]` and `#[set]` mark methods, so that typed proxies,
+//! turns and permits need not know of attributes.
+//!
+//! A call by name within the process is encoded, and so is its result: both sides may know it under different
+//! types. A typed call of a proxy whose interface is not quite the object's goes the same way.

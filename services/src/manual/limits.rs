@@ -76,6 +76,9 @@
 //! | depth of calls inside each other | 64 | `ChainTooDeep`, never ran; where permits are set so low that fewer than 64 levels are in reserve (`object_permits` below 128, `connection_permits` below 2,048), a call below the reserved levels that finds none free: `Overloaded`, never ran |
 //! | lists of foreign method names on a lane | 1,024 | `NotSent`; a peer that sends more loses the connection |
 //! | nodes a reference may have passed | 8 | a peer that sends more loses the connection (none passes any today) |
+//! | documentation in a description, each | 2,048 bytes | cut |
+//! | description of a peer's object | 1 MiB | `BadReply` |
+//! | nesting of a `Value` that is sent | 64 | `NotSent` |
 //! | text of a fault or a reason | 1,024 bytes | cut |
 //! | the peer's time to take what is written | `idle_timeout` | it loses the connection |
 //! | the peer's time to answer a close | `drain_timeout`, while something is heard of it at least once a second | the link is closed without |

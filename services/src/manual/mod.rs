@@ -9,6 +9,7 @@
 //! * [`how_to::reconnecting`]: a service that stays usable when its connection is lost.
 //! * [`how_to::errors`]: what may go wrong, whether the code ran, `?`.
 //! * [`how_to::evolution`]: peers of different age.
+//! * [`how_to::by_name`]: dynamic calls: describing and calling without types, attributes, gateways.
 #![cfg_attr(
     feature = "testing",
     doc = "* [`how_to::testing`]: two nodes in memory, bad links on purpose, virtual time."

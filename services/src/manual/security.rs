@@ -71,7 +71,8 @@
 //!   in because nobody chose a trust refuses to start with such a rule. A rule is asked when a service is
 //!   opened, not at each call; a method that must know asks [`Caller::peer`](crate::Caller::peer).
 //! * **Call the methods of the traits** behind the objects it was handed. Nothing else of a type is
-//!   reachable; there is no way to list or to fetch attributes.
+//!   reachable. A peer may have an object that it holds described: it learns what the trait says, doc comments
+//!   included.
 //! * **Name only what it holds.** Objects have numbers per connection and direction. A call to a number that
 //!   was not handed out is answered `NoSuchObject`, without a hint whether it ever existed; a reference home
 //!   to one ends the connection. Guessing numbers of other connections is without meaning.

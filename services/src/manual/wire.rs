@@ -158,10 +158,19 @@
 //! |---|---|---|---|
 //! | 0 | `open` | `[name]`, nil for the root | `{"Ok": {"name", "aliases", "version", "object"}}`, or `{"Err": {"name"}}` if there is no such service |
 //! | 1 | `ping` | `[]` | nil |
+//! | 2 | `describe` | `[object, from]`: an object of the callee, and the number of a method | `{"interface", "count"}` |
 //!
 //! `object` is a reference: Dead for a side that serves nothing (name `Void`). Opening the same service again
 //! on the same connection gives the same object. Whether the interface is the one that was wanted, the opener
 //! judges by the names.
+//!
+//! `describe` gives the interface of an object that the caller holds (a Home reference) with its methods from the
+//! number on, as many as fit into a frame but one at least, and how many there are in all: who wants the rest
+//! asks again. `interface` is `{"name", "aliases", "version", "doc", "fingerprint", "methods"}`, the documentation in
+//! the first part only; a method is `{"name", "doc", "params", "returns"}` and, where they are true, `async`,
+//! `exclusive` (takes `&mut self`), `cancel`, `idempotent`, `fallible` (it is replied to with `Ok` or `Err`), `variadic`; `access` is
+//! `"get"` or `"set"` for the methods of attributes (the attribute of a set method is its name without `set_`).
+//! A parameter is `{"name", "type"}` and, where it may be left out, `optional`. Types are text, as written.
 //!
 //! # References (N3)
 //!

@@ -54,7 +54,7 @@ fn a_method_that_does_not_exist_is_named() {
         vec![
             (call(root, 12), fault::NO_SUCH_METHOD, "Probe::#12"),
             (call(root, u16::MAX), fault::NO_SUCH_METHOD, "Probe::#65535"),
-            (call(0, 2), fault::NO_SUCH_METHOD, "Lobby::#2"),
+            (call(0, 3), fault::NO_SUCH_METHOD, "Lobby::#3"),
         ]
     }));
 }

@@ -5,11 +5,14 @@
 #![allow(clippy::unwrap_used, reason = "a test that fails says so by panicking")]
 
 mod allow;
+mod attributes;
 mod borrow;
 mod bytes;
 mod cancel;
 mod crossing;
 mod deadlines;
+mod dynamic;
+mod dynamic_service;
 mod edges;
 mod evolution;
 mod hooks;

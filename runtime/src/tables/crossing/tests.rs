@@ -1,32 +1,18 @@
 //! Circles, each by hand: with real turns, whose changes are told as an object tells them.
 
 use super::*;
-use crate::descriptor::{Attribute, Method};
-use crate::tables::turn::{Access, Arrival, Turn};
+use crate::descriptor::{Access, Descriptor, Marks, Method};
+use crate::tables::turn::{self, Arrival, Turn};
 
 const fn method(name: &'static str) -> Method {
-    Method {
-        name,
-        doc: "",
-        params: &[],
-        returns: "",
-        exclusive: true,
-        cancel: true,
-        idempotent: false,
-        attribute: Attribute::None,
-    }
+    let (exclusive, cancel, idempotent) = (true, true, false);
+    let marks =
+        Marks { is_async: true, exclusive, cancel, idempotent, fallible: false, access: Access::Call };
+    Method::fixed(name, "", &[], "", marks)
 }
 
-static DESK: Descriptor = Descriptor {
-    name: "Desk",
-    aliases: &[],
-    version: 1,
-    doc: "",
-    exclusive: true,
-    own_lane: false,
-    fingerprint: 0,
-    methods: &[method("pass"), method("take"), method("read")],
-};
+static DESK: Descriptor =
+    Descriptor::fixed("Desk", &[], 1, "", const { &[method("pass"), method("take"), method("read")] });
 
 const PASS: u16 = 0;
 const TAKE: u16 = 1;
@@ -44,7 +30,7 @@ impl Desks {
     }
 
     fn arrive(&mut self, desk: usize, method: u16, token: u64, path: &[u64]) -> Arrival {
-        let access = if method == READ { Access::Read } else { Access::Write };
+        let access = if method == READ { turn::Access::Read } else { turn::Access::Write };
         let path: Vec<Token> = path.iter().copied().map(Token).collect();
         let arrival = self.turns[desk].arrive_as(method, access, Some(Token(token)), &path);
         if let Arrival::Enter(ticket) = arrival {
@@ -76,7 +62,7 @@ impl Desks {
         let path: Vec<Token> = path.iter().copied().map(Token).collect();
         let turn = &self.turns[desk];
         let place = turn.find(ticket).unwrap();
-        let found = self.crossings.wait(TurnKey(desk as u64), &DESK, place, &path, turn.holders());
+        let found = self.crossings.wait(TurnKey(desk as u64), &(&DESK).into(), place, &path, turn.holders());
         found.map_err(|circle| circle.to_string())
     }
 

@@ -45,16 +45,7 @@ impl Shape {
         Shape { objects: 3, roots: 1, joins: false, notices: false, nodes: 0, gives_up: 0.0 };
 }
 
-static INTERFACE: Descriptor = Descriptor {
-    name: "Object",
-    aliases: &[],
-    version: 1,
-    doc: "",
-    exclusive: true,
-    own_lane: false,
-    fingerprint: 0,
-    methods: &[],
-};
+static INTERFACE: Descriptor = Descriptor::fixed("Object", &[], 1, "", &[]);
 
 impl Plan {
     fn random(rng: &mut StdRng, shape: Shape, depth: usize) -> Self {
@@ -185,7 +176,7 @@ impl<'a> World<'a> {
         let path = self.path(self.calls[at].parent);
         let turn = &self.turns[object];
         let place = turn.find(ticket).expect("it waits");
-        let found = self.crossings[node].wait(key, &INTERFACE, place, &path, turn.holders());
+        let found = self.crossings[node].wait(key, &(&INTERFACE).into(), place, &path, turn.holders());
         let seen =
             |call: usize| self.calls[call].looked && self.node_of(self.calls[call].plan.object).0 == node;
         assert_eq!(

@@ -11,26 +11,19 @@ use smallvec::SmallVec;
 
 use crate::answer::Refs;
 use crate::connection::Connection;
-use crate::descriptor::{Attribute, Descriptor, Method, fingerprint};
+use crate::descriptor::{Access, Descriptor, Marks, Method};
 use crate::object::{CallContext, Delivery, Hook, Incoming, LocalObject, Mailbox, Replier, fresh_key};
 
 const fn method(name: &'static str) -> Method {
-    let (doc, params, returns, attribute) = ("", &[], "()", Attribute::None);
-    Method { name, doc, params, returns, exclusive: false, cancel: true, idempotent: false, attribute }
+    let (exclusive, cancel, idempotent) = (false, true, false);
+    let marks =
+        Marks { is_async: true, exclusive, cancel, idempotent, fallible: false, access: Access::Call };
+    Method::fixed(name, "", &[], "()", marks)
 }
 
 macro_rules! interface {
     ($name:literal, $($method:literal),+) => {
-        Descriptor {
-            name: $name,
-            aliases: &[],
-            version: 1,
-            doc: "",
-            exclusive: false,
-            own_lane: false,
-            fingerprint: fingerprint(&[$($method),+]),
-            methods: &[$(method($method)),+],
-        }
+        Descriptor::fixed($name, &[], 1, "", const { &[$(method($method)),+] })
     };
 }
 
@@ -189,7 +182,7 @@ impl Post {
         assert_eq!(trace, u128::from(serial), "call {serial} has another one's trace");
         let dead = {
             let mut book = self.book.lock();
-            book.arrives(serial, self, self.interface.method(method));
+            book.arrives(serial, self, self.interface.method_name(method));
             book.is_dead(self.key)
         };
         if dead {

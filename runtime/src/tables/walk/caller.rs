@@ -51,13 +51,14 @@ impl Peer {
         let path: Path = (0..dice.below(usize::from(depth) + 1)).map(|n| Token(n as u64 + 1)).collect();
         let refs = self.some_refs(dice);
         let target = other.with(|t, _| t.exports.key(id));
-        let serial = self.book.lock().made(interface.method(method), target, depth);
+        let serial = self.book.lock().made(interface.method_name(method), target, depth);
         let mut body = serial.to_le_bytes().to_vec();
         body.resize(BODY_MIN + *dice.pick(&[0, 0, 0, 0, 100, 600, 4_000]), 0);
         let timeout_ms = if dice.one_in(8) { 40 } else { 30_000 };
         let now = tokio::time::Instant::now();
         let deadline_ms = self.shared.millis(now) + timeout_ms;
         let (waiter, answer) = oneshot::channel();
+        let interface = interface.into();
         let sort = match notice {
             false => Sort::Call,
             true if dice.one_in(3) => Sort::NoticeAtOnce,

@@ -244,9 +244,10 @@ fn start(peer: &Peer, handle: &Handle, refs: Vec<Handle>) -> oneshot::Receiver<A
     let Target::Remote(import) = handle.target() else { panic!("an object of the peer") };
     let at_the_lobby = import.id() == ObjectId::LOBBY;
     let (interface, method) = (if at_the_lobby { &lobby::DESCRIPTOR } else { &INTERFACES[0] }, 0);
-    let body = peer.book.lock().made(interface.method(method), None, 0).to_le_bytes().to_vec();
+    let body = peer.book.lock().made(interface.method_name(method), None, 0).to_le_bytes().to_vec();
     let deadline_ms = peer.shared.now_ms() + 30_000;
     let (path, depth, sort) = (Path::new(), 0, Sort::Call);
+    let interface = interface.into();
     let request = Request { interface, method, body, refs, path, depth, deadline_ms, trace: None, sort };
     let (waiter, answer) = oneshot::channel();
     let now = tokio::time::Instant::now();

@@ -83,26 +83,23 @@ impl Service {
     }
 
     fn descriptor(&self, options: &Options) -> TokenStream {
-        let Self { private, exclusive, .. } = self;
+        let Self { private, .. } = self;
         let ident = &self.item.ident;
         let name =
             options.name.clone().unwrap_or_else(|| LitStr::new(&ident.unraw().to_string(), ident.span()));
         let (aliases, own_lane) = (&options.aliases, options.own_lane);
         let version = options.version.clone().unwrap_or_else(|| LitInt::new("1", Span::call_site()));
         let doc = print::doc_text(&self.item.attrs);
-        let names = self.methods.iter().map(|method| &method.name);
         let methods = self.methods.iter().map(|method| describe(method, private));
         quote! {
-            #private::Descriptor {
-                name: #name,
-                aliases: &[#(#aliases),*],
-                version: #version,
-                doc: #doc,
-                exclusive: #exclusive,
-                own_lane: #own_lane,
-                fingerprint: #private::fingerprint(&[#(#names),*]),
-                methods: &[#(#methods),*],
-            }
+            #private::Descriptor::fixed(
+                #name,
+                const { &[#(::std::borrow::Cow::Borrowed(#aliases)),*] },
+                #version,
+                #doc,
+                const { &[#(#methods),*] },
+            )
+            .on_own_lane(#own_lane)
         }
     }
 }
@@ -110,25 +107,31 @@ impl Service {
 fn describe(method: &Method, private: &Path) -> TokenStream {
     let Method { name, doc, returns, exclusive, marks, .. } = method;
     let (cancel, idempotent) = (method.cancel(), marks.idempotent);
-    let attribute = match (marks.get, marks.set) {
+    let (is_async, fallible) = (method.is_async, method.shape.fallible());
+    let access = match (marks.get, marks.set) {
         (true, _) => quote!(Get),
         (_, true) => quote!(Set),
-        _ => quote!(None),
+        _ => quote!(Call),
     };
     let params = method.arguments.iter().map(|argument| {
         let (name, ty) = (&argument.name, print::type_text(&argument.ty));
-        quote!(#private::Param { name: #name, ty: #ty })
+        let optional = argument.optional;
+        quote!(#private::Param::fixed(#name, #ty, #optional))
     });
     quote! {
-        #private::Method {
-            name: #name,
-            doc: #doc,
-            params: &[#(#params),*],
-            returns: #returns,
-            exclusive: #exclusive,
-            cancel: #cancel,
-            idempotent: #idempotent,
-            attribute: #private::Attribute::#attribute,
-        }
+        #private::Method::fixed(
+            #name,
+            #doc,
+            const { &[#(#params),*] },
+            #returns,
+            #private::Marks {
+                is_async: #is_async,
+                exclusive: #exclusive,
+                cancel: #cancel,
+                idempotent: #idempotent,
+                fallible: #fallible,
+                access: #private::Access::#access,
+            },
+        )
     }
 }

@@ -25,7 +25,6 @@ pub(crate) fn expand(options: &Options, mut item: ItemTrait) -> syn::Result<Toke
     let (methods, callers) = read(&mut item)?;
     let service = Service {
         proxy: format_ident!("{}Proxy", item.ident.unraw(), span = item.ident.span()),
-        exclusive: methods.iter().any(|method| method.exclusive),
         item,
         methods,
         private,
@@ -90,6 +89,7 @@ fn read(item: &mut ItemTrait) -> syn::Result<(Vec<Method>, Vec<Type>)> {
             other => refusals.at(other, "a service trait has methods and nothing else"),
         }
     }
+    attributes(&methods, &mut refusals);
     if methods.len() > METHODS_MAX {
         refusals.at(&item.ident, format!("a service has at most {METHODS_MAX} methods"));
     }
@@ -97,12 +97,31 @@ fn read(item: &mut ItemTrait) -> syn::Result<(Vec<Method>, Vec<Type>)> {
     Ok((methods, callers))
 }
 
+/// By name an attribute is one thing: it has one `#[set]` method, and no ordinary method has its name.
+fn attributes(methods: &[Method], refusals: &mut Refusals) {
+    let mut written = std::collections::HashSet::new();
+    for method in methods.iter().filter(|method| method.marks.set) {
+        let Some(attribute) = method.attribute() else { continue };
+        if !written.insert(attribute) {
+            let sentence = format!("the attribute `{attribute}` has a `#[set]` method already");
+            refusals.at(&method.ident, sentence);
+        }
+        let ordinary = |other: &&Method| other.name == attribute && other.attribute().is_none();
+        if let Some(ordinary) = methods.iter().find(ordinary) {
+            let sentence = format!(
+                "`{attribute}` is the attribute that `{}` writes: mark it `#[get]`, or name it otherwise",
+                method.name
+            );
+            refusals.at(&ordinary.ident, sentence);
+        }
+    }
+}
+
 /// A service trait that has been read.
 struct Service {
     item: ItemTrait,
     proxy: Ident,
     methods: Vec<Method>,
-    exclusive: bool,
     /// `duologue::__private`.
     private: Path,
 }

@@ -271,14 +271,15 @@ fn main() {
     let _ = Node::builder().serve(|| Desk { total: 0, not_send: std::rc::Rc::new(1) });
     let _ = Node::builder().serve(|| Generic(1_i32));
     let _ = Node::builder().serve(|| elsewhere::Other);
-    let described = <CalculatorProxy as duologue::__private::Interface>::DESCRIPTOR;
-    assert_eq!((described.name, described.aliases, described.version), ("Calc", &["calculator", "desk"][..], 3));
-    assert_eq!(described.doc, "Calculates.\n\nAnd more.");
-    let open = described.methods.iter().find(|method| method.name == "open").unwrap();
-    assert_eq!(open.params.iter().map(|param| param.ty).collect::<Vec<_>>(), ["&str", "&[u32]", "&Config"]);
-    assert_eq!(open.returns, "Result<AccountProxy, DivideByZero>");
-    let upto = described.methods.iter().find(|method| method.name == "upto").unwrap();
-    assert_eq!(upto.params[1].ty, "Callback<fn(u64) -> bool>");
-    assert_eq!((upto.cancel, upto.exclusive), (false, false));
-    assert!(described.methods.iter().any(|method| method.name == "match"));
+    let described = duologue::Descriptor::of::<CalculatorProxy>();
+    assert_eq!((described.name(), described.version()), ("Calc", 3));
+    assert_eq!(described.aliases().collect::<Vec<_>>(), ["calculator", "desk"]);
+    assert_eq!(described.doc(), "Calculates.\n\nAnd more.");
+    let open = described.method("open").unwrap();
+    assert_eq!(open.params().iter().map(|param| param.ty()).collect::<Vec<_>>(), ["&str", "&[u32]", "&Config"]);
+    assert_eq!(open.returns(), "Result<AccountProxy, DivideByZero>");
+    let upto = described.method("upto").unwrap();
+    assert_eq!(upto.params()[1].ty(), "Callback<fn(u64) -> bool>");
+    assert_eq!((upto.is_cancellable(), upto.is_exclusive()), (false, false));
+    assert!(described.method("match").is_some());
 }
