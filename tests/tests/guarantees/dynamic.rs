@@ -417,7 +417,13 @@ fn both_sides_may_go_by_name() {
             });
         let said = far.call("forward", args![theirs, "who", vec![1, 2, 3]]).await.unwrap();
         assert_eq!(said, plain.server.id().to_string());
-        // Typed code takes it for what its descriptor says.
+        // Typed code that wants a proxy of its own takes it as well.
+        let interface = Descriptor::new("Prop").with_method(Method::new("name").returning("String"));
+        let prop = plain.client.host_dynamic(interface, || {
+            Gateway(DynProxy::from(PropProxy::local(Named("behind the gate".into()))))
+        });
+        assert_eq!(far.call("ask", args![prop]).await.unwrap(), "behind the gate");
+        // And takes it for what its descriptor says.
         let typed: PropProxy = mine.typed().await.unwrap();
         let error = typed.name().await.unwrap_err();
         assert_eq!(error, CallError::NoSuchMethod("Callback::name".into()), "as the object behind it says");
