@@ -172,17 +172,14 @@ pub(crate) fn call_encoded<R: Shape>(
     count: u32,
     write: impl FnOnce(&mut ArgsOut<'_>) -> Result<(), EncodeError>,
 ) -> Call<R::Ok, R::Err> {
+    // Within the process closures are not started: they begin to live where they are first called.
     let worker = match handle.target() {
-        Target::Remote(import) => Some(import.shared().worker.clone()),
-        _ => Worker::current_or_any(),
+        Target::Remote(import) => Some(&import.shared().worker),
+        Target::Local(_) | Target::Lazy(_) | Target::Dead => None,
     };
-    let state = match worker.map(|worker| values::encode_args(&worker, count, write)) {
-        Some(Ok((body, refs))) => {
-            State::Unsent(handle.clone(), interface, method, Payload::Encoded(body, refs))
-        }
-        Some(Err(e)) => State::failed(Fault::never(FaultCode::NOT_SENT, e.to_string())),
-        None if matches!(handle.target(), Target::Dead) => State::failed(Fault::never(FaultCode::GONE, "")),
-        None => State::failed(Fault::never(FaultCode::NOT_SENT, "no node runs on this thread")),
+    let state = match values::encode_args(worker, count, write) {
+        Ok((body, refs)) => State::Unsent(handle.clone(), interface, method, Payload::Encoded(body, refs)),
+        Err(e) => State::failed(Fault::never(FaultCode::NOT_SENT, e.to_string())),
     };
     Call::new(state, read::<R>)
 }

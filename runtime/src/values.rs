@@ -83,20 +83,10 @@ impl Output<'_> {
     }
 }
 
-/// Encodes what `write` writes; the proxies in it come back beside the bytes, started if they were closures.
+/// Encodes what `write` writes; the proxies in it come back beside the bytes. Closures among them are started on `worker`; what stays in
+/// this process has none, and leaves them as they are.
 pub(crate) fn encode(
-    worker: &Worker,
-    write: impl FnOnce(&mut Output<'_>) -> Result<(), EncodeError>,
-) -> Result<(Vec<u8>, Vec<Handle>), EncodeError> {
-    let (body, handles) = encode_here(write)?;
-    if handles.is_empty() {
-        return Ok((body, handles));
-    }
-    Ok((body, handles.into_iter().map(|h| h.started(worker)).collect()))
-}
-
-/// The same for what stays in this process: closures are not started.
-pub(crate) fn encode_here(
+    worker: Option<&Worker>,
     write: impl FnOnce(&mut Output<'_>) -> Result<(), EncodeError>,
 ) -> Result<(Vec<u8>, Vec<Handle>), EncodeError> {
     let mut body = Vec::with_capacity(64);
@@ -104,7 +94,12 @@ pub(crate) fn encode_here(
     let written = write(&mut Output::new(&mut body));
     let handles = scope.leave().unwrap_or_default();
     written?;
-    Ok((body, handles))
+    Ok(match worker {
+        Some(worker) if !handles.is_empty() => {
+            (body, handles.into_iter().map(|h| h.started(worker)).collect())
+        }
+        _ => (body, handles),
+    })
 }
 
 /// Reads one value that must be the whole body.
@@ -146,7 +141,7 @@ impl ArgsOut<'_> {
 
 /// Encodes the arguments of a call: one array.
 pub(crate) fn encode_args(
-    worker: &Worker,
+    worker: Option<&Worker>,
     count: u32,
     write: impl FnOnce(&mut ArgsOut<'_>) -> Result<(), EncodeError>,
 ) -> Result<(Vec<u8>, Vec<Handle>), EncodeError> {

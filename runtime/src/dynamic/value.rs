@@ -153,7 +153,7 @@ impl Value {
 
 /// Through the wire's own encoding, within the process.
 fn through<T: Serialize + ?Sized, U: DeserializeOwned>(value: &T) -> Result<U, ValueError> {
-    let written = values::encode_here(|out| out.put(value)).map_err(|e| ValueError(e.to_string()))?;
+    let written = values::encode(None, |out| out.put(value)).map_err(|e| ValueError(e.to_string()))?;
     let (body, handles) = written;
     values::decode(&body.into(), &Refs::new(handles)).map_err(ValueError)
 }

@@ -9,8 +9,7 @@ use super::{CallContext, Shape};
 use crate::answer::{Answer, Refs};
 use crate::connection::Shared;
 use crate::descriptor::{Described, Method};
-use crate::error::{CallError, EncodeError, Fault, NoError, Ran};
-use crate::node::Worker;
+use crate::error::{CallError, Fault, NoError, Ran};
 use crate::values;
 use crate::wire::{CallId, FaultCode, ObjectId};
 
@@ -164,12 +163,9 @@ impl Replier {
         // Encoding runs code of the user's types: until it is done, whoever drops this has the duty to answer.
         let encoded = match &self.to {
             ReplyTo::Remote { shared, call: Some(_), .. } => {
-                values::encode(&shared.worker, |out| R::write(&value, out))
+                values::encode(Some(&shared.worker), |out| R::write(&value, out))
             }
-            ReplyTo::Encoded(_) => match Worker::current_or_any() {
-                Some(worker) => values::encode(&worker, |out| R::write(&value, out)),
-                None => Err(EncodeError("no node runs in this process".to_owned())),
-            },
+            ReplyTo::Encoded(_) => values::encode(None, |out| R::write(&value, out)),
             _ => Ok(Default::default()),
         };
         match std::mem::replace(&mut self.to, ReplyTo::Nobody) {
