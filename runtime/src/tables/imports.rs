@@ -169,7 +169,9 @@ impl Imports {
 
     /// A lane of its own is being opened for an import.
     pub(crate) fn set_lane(&mut self, slot: usize, lane: usize) {
-        self.slots[slot].lane = lane;
+        if !mutation!(OwnLaneForgotten) {
+            self.slots[slot].lane = lane;
+        }
     }
 
     /// An own lane whose import has ended.
@@ -257,7 +259,7 @@ impl Imports {
         }
         let entry = self.slots.remove(slot);
         self.by_id.remove(&entry.id);
-        if entry.own_lane && entry.lane != NO_LANE {
+        if entry.own_lane && entry.lane != NO_LANE && !mutation!(OwnLaneNotRetired) {
             self.to_retire.push(entry.lane);
         }
         add_due(&mut self.due, entry.id, entry.units, entry.dead.is_some());

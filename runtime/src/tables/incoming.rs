@@ -200,6 +200,8 @@ impl Tables {
         if refs.is_empty() {
             return Ok(Refs::default());
         }
+        // What comes by an object's own lane may be held longer than that object.
+        let shared_lane = if mutation!(BoundToOwnLane) { lane } else { self.lanes.shared_lane(lane) };
         let mut handles = Vec::with_capacity(refs.len());
         for r in refs {
             if r.hops > 8 {
@@ -208,7 +210,7 @@ impl Tables {
             let handle = match r.kind {
                 RefKind::Dead => Handle::dead(),
                 RefKind::Export => {
-                    let (slot, entry) = self.imports.arrive(r.id, lane, r.own_lane, r.fingerprint)?;
+                    let (slot, entry) = self.imports.arrive(r.id, shared_lane, r.own_lane, r.fingerprint)?;
                     let import = match entry.handle.upgrade() {
                         Some(import) => import,
                         None => {

@@ -84,11 +84,15 @@ pub(crate) enum Mutation {
     DoneCountedOnce,
     WriterNotWoken,
     WatchersUntold,
+    OwnLaneNotRetired,
+    OwnLaneForgotten,
+    OwnLaneUntouched,
+    BoundToOwnLane,
 }
 
 #[cfg(test)]
 impl Mutation {
-    pub(crate) const ALL: [Mutation; 20] = [
+    pub(crate) const ALL: [Mutation; 24] = [
         Mutation::ReuseIds,
         Mutation::GoneOnce,
         Mutation::KeepSurplus,
@@ -109,6 +113,10 @@ impl Mutation {
         Mutation::DoneCountedOnce,
         Mutation::WriterNotWoken,
         Mutation::WatchersUntold,
+        Mutation::OwnLaneNotRetired,
+        Mutation::OwnLaneForgotten,
+        Mutation::OwnLaneUntouched,
+        Mutation::BoundToOwnLane,
     ];
 }
 

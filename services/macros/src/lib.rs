@@ -29,7 +29,8 @@ use crate::options::Options;
 /// On a trait: `#[service]`, or with keys, each optional:
 /// `#[service(name = "Calc", aliases = ["calculator"], version = 2)]`. The name defaults to the trait's.
 /// With `lane = "own"` each object of the service has a stream to itself wherever it is held: neither a busy neighbour nor a packet
-/// that a neighbour lost holds its calls up, for a write of its own and some 2 KB each. Objects that are called together share a lane.
+/// that a neighbour lost holds its calls up, for a stream and writes of its own. Objects
+/// whose calls are to arrive in one order share a lane: a callback that is handed over by an own lane is called by a shared one.
 /// Beside the trait `Foo` it makes the proxy `FooProxy`, whose methods return `Call`s.
 ///
 /// `#[get]` and `#[set]` methods are attributes when the service is used by name, and ordinary methods of the proxy. A `#[get]`

@@ -183,7 +183,8 @@
 //! Bit 7 of an Export says that the object has a lane of its own: the import is bound to no lane of others. Its
 //! holder opens a stream of kind 1 before its first call and sends all calls there; the host answers on the lane
 //! a call came by. When the import is removed, the holder ends its half; the host ends its own when it has read
-//! that end and answered everything. Bit 7 of other kinds, and `hops` above 8, are violations.
+//! that end and answered everything. References that come by such a lane are bound to one of the
+//! shared lanes, since they may be held longer than its object. Bit 7 of other kinds, and `hops` above 8, are violations.
 //!
 //! The receiver settles the *whole table* of every frame it reads, whether or not the body is decoded, wanted
 //! or understood. Export: the import is made if absent, bound to the lane of the frame, and all calls to it

@@ -22,14 +22,17 @@ const fn method(name: &'static str) -> Method {
 }
 
 macro_rules! interface {
-    ($name:literal, $($method:literal),+) => {
-        Descriptor::fixed($name, &[], 1, "", const { &[$(method($method)),+] })
+    ($name:literal, $own_lane:literal, $($method:literal),+) => {
+        Descriptor::fixed($name, &[], 1, "", const { &[$(method($method)),+] }).on_own_lane($own_lane)
     };
 }
 
-/// Interfaces that agree on some methods and number them differently.
-pub(super) static INTERFACES: [Descriptor; 3] =
-    [interface!("New", "a", "b", "c"), interface!("Old", "a", "c"), interface!("Other", "c", "d")];
+/// Interfaces that agree on some methods and number them differently; objects of the last have lanes of their own.
+pub(super) static INTERFACES: [Descriptor; 3] = [
+    interface!("New", false, "a", "b", "c"),
+    interface!("Old", false, "a", "c"),
+    interface!("Other", true, "c", "d"),
+];
 
 /// A call or notice, from the moment it is made.
 #[derive(Debug)]

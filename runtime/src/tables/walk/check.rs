@@ -6,7 +6,7 @@ use bytes::Bytes;
 use foldhash::fast::FixedState;
 
 use super::flow::{self, Flow, Sent};
-use super::peer::{LANES, Peer};
+use super::peer::{CONTROL, LANES, Peer};
 use crate::tables::{Tables, UNITS};
 use crate::wire::{self, Control, Frame, Kind, ObjectId, RefKind};
 
@@ -33,7 +33,7 @@ pub(super) fn books([left, right]: &[Peer; 2]) {
         });
     });
     for peer in [left, right] {
-        for lane in 0..LANES {
+        for lane in (0..peer.flows.len()).filter(|&stream| stream != CONTROL) {
             let flow = &peer.flows[lane];
             let sleeps = flow.asleep && !flow.bell.was_rung();
             assert!(!sleeps || !peer.has_to_write(lane), "the writer of a lane sleeps with work to do");
@@ -157,6 +157,7 @@ pub(super) fn empty(peers: &[Peer; 2]) {
         peer.tables(|t| {
             quiet(t);
             assert_eq!((t.exports.len(), t.imports.len()), (0, 0), "exports and imports that nobody needs");
+            assert_eq!(t.lanes.len(), LANES, "lanes of objects that nobody holds");
         });
     }
 }

@@ -26,6 +26,9 @@ pub(super) struct Flow {
     reader: Deframer,
     /// The writer found nothing to do and waits to be woken.
     pub(super) asleep: bool,
+    /// The writer of an own lane has ended, and the reader has seen it.
+    pub(super) finished: bool,
+    pub(super) read: bool,
     pub(super) bell: Arc<Bell>,
 }
 
@@ -46,6 +49,8 @@ impl Flow {
             under_way,
             reader: Deframer::new(frame_max),
             asleep: false,
+            finished: false,
+            read: false,
             bell: Arc::default(),
         }
     }

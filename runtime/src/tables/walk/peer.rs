@@ -42,7 +42,9 @@ pub(super) struct Peer {
     pub(super) waiting: Vec<Waiting>,
     pub(super) watches: Vec<Watch>,
     /// Towards the peer.
-    pub(super) flows: [Flow; LANES + 1],
+    pub(super) flows: Vec<Flow>,
+    /// The numbers at this side of the lanes after the control stream; `None` when both halves have ended.
+    pub(super) own_lanes: Vec<Option<usize>>,
     /// The peer has said `Close`.
     pub(super) heard_close: bool,
     pub(super) ended: bool,
@@ -64,7 +66,8 @@ impl Peer {
             shared.with(|tables, _| tables.add_lane());
         }
         let lobby = Handle::remote(Import::new(&shared, 0, ObjectId::LOBBY));
-        let flows = [Flow::lane(), Flow::lane(), Flow::control()];
+        let flows = vec![Flow::lane(), Flow::lane(), Flow::control()];
+        let own_lanes = Vec::new();
         let (own, holds, waiting, watches) = Default::default();
         let (book, heard_close, ended, favourites) = (book.clone(), false, false, usize::MAX);
         Peer {
@@ -79,6 +82,7 @@ impl Peer {
             waiting,
             watches,
             flows,
+            own_lanes,
             heard_close,
             ended,
         }
@@ -88,21 +92,33 @@ impl Peer {
         self.shared.with(|tables, _| look(tables))
     }
 
+    /// The number of a lane in the tables, if both its halves have not ended.
+    fn lane(&self, stream: usize) -> Option<usize> {
+        if stream < LANES { Some(stream) } else { self.own_lanes[stream - CONTROL - 1] }
+    }
+
     /// The writer of a stream writes what there is.
     pub(super) fn write(&mut self, stream: usize) {
-        let flow = &mut self.flows[stream];
         if stream != CONTROL {
+            let Some(lane) = self.lane(stream) else { return };
+            let flow = &mut self.flows[stream];
+            if flow.finished {
+                return;
+            }
             let (bell, now_ms) = (flow.bell.silent(), self.shared.now_ms());
-            let taken = self.shared.with(|tables, events| {
-                let taken = tables.take_lane(stream, now_ms, events);
+            let (taken, over) = self.shared.with(|tables, events| {
+                let taken = tables.take_lane(lane, now_ms, events);
+                let over = taken.is_none() && tables.lanes[lane].is_over();
                 if taken.is_none() {
-                    tables.lanes[stream].wait(&bell);
+                    tables.lanes[lane].wait(&bell);
                 }
-                taken
+                (taken, over)
             });
             flow.asleep = taken.is_none();
+            flow.finished = over && stream > CONTROL;
             return taken.map_or((), |bytes| flow.write(bytes));
         }
+        let flow = &mut self.flows[stream];
         if flow.asleep {
             let told = pin!(self.shared.control.notified());
             if told.poll(&mut Context::from_waker(Waker::noop())).is_pending() {
@@ -125,9 +141,11 @@ impl Peer {
         if stream == CONTROL {
             return self.shared.has_dropped() || self.tables(|t| t.control_is_due());
         }
+        let Some(lane) = self.lane(stream).filter(|_| !self.flows[stream].finished) else { return false };
         self.tables(|t| {
-            let (bytes, mut done) = t.lanes[stream].unsent();
-            !bytes.is_empty() || done.next().is_some()
+            let outbox = &t.lanes[lane];
+            let (bytes, mut done) = outbox.unsent();
+            !bytes.is_empty() || done.next().is_some() || stream > CONTROL && outbox.is_over()
         })
     }
 
@@ -136,9 +154,10 @@ impl Peer {
         let now_ms = self.shared.now_ms();
         if stream != CONTROL {
             let shared = &self.shared;
+            let lane = self.lane(stream).expect("a lane stays until it is read to its end");
             return shared.with(|tables, events| {
                 for frame in frames {
-                    tables.receive(shared, stream, frame, now_ms, events)?;
+                    tables.receive(shared, lane, frame, now_ms, events)?;
                 }
                 tables.chunk_done(now_ms, events);
                 Ok(())
@@ -154,6 +173,25 @@ impl Peer {
             }
         }
         Ok(())
+    }
+
+    /// A lane of the peer's, or of this side, for one object.
+    pub(super) fn add_own_lane(&mut self, lane: usize) {
+        self.own_lanes.push(Some(lane));
+        self.flows.push(Flow::lane());
+    }
+
+    /// The peer's half of an own lane has ended.
+    pub(super) fn read_to_its_end(&mut self, stream: usize) {
+        let lane = self.lane(stream).expect("a lane stays until it is read to its end");
+        self.tables(|t| t.lane_read(lane));
+    }
+
+    /// Both halves of an own lane have ended.
+    pub(super) fn end_lane(&mut self, stream: usize) {
+        if let Some(lane) = self.own_lanes[stream - CONTROL - 1].take() {
+            self.tables(|t| t.lane_ended(lane));
+        }
     }
 
     /// References for a call or an answer: own objects, old and new, and whatever is held.

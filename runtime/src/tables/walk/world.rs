@@ -114,6 +114,38 @@ impl World {
         for peer in &mut self.peers {
             peer.collect(&mut self.dice);
         }
+        self.own_lanes();
+    }
+
+    /// Lanes of their own are opened for objects that were called, and end when both halves have.
+    fn own_lanes(&mut self) {
+        for who in [0, 1] {
+            for lane in self.peers[who].tables(|t| t.lanes.take_open_due()) {
+                self.dice.count(Act::OwnLane);
+                self.peers[who].add_own_lane(lane);
+                let accepted = self.peers[1 - who].tables(|t| t.accept_lane());
+                self.peers[1 - who].add_own_lane(accepted);
+            }
+        }
+        for stream in CONTROL + 1..self.peers[0].flows.len() {
+            for who in [0, 1] {
+                let flow = &mut self.peers[who].flows[stream];
+                if flow.finished && !flow.read && flow.is_empty() {
+                    flow.read = true;
+                    self.peers[1 - who].read_to_its_end(stream);
+                }
+            }
+            if self.peers.iter().all(|peer| peer.flows[stream].read)
+                && self.peers[0].own_lanes[stream - CONTROL - 1].is_some()
+            {
+                self.dice.count(Act::OwnLaneEnds);
+                self.peers.iter_mut().for_each(|peer| peer.end_lane(stream));
+            }
+        }
+    }
+
+    fn streams(&self) -> usize {
+        self.peers[0].flows.len()
     }
 
     fn act(&mut self, who: usize) {
@@ -134,10 +166,10 @@ impl World {
     }
 
     fn write(&mut self, who: usize) {
-        let full: Vec<usize> = (0..=LANES).filter(|&s| self.peers[who].has_to_write(s)).collect();
+        let full: Vec<usize> = (0..self.streams()).filter(|&s| self.peers[who].has_to_write(s)).collect();
         // Now and then a writer looks that has nothing to do, and goes to sleep.
         let any = full.is_empty() || self.dice.one_in(4);
-        let stream = if any { self.dice.below(LANES + 1) } else { *self.dice.pick(&full) };
+        let stream = if any { self.dice.below(self.streams()) } else { *self.dice.pick(&full) };
         if self.slow != Some((who, stream)) || self.dice.one_in(8) {
             self.peers[who].write(stream);
         }
@@ -145,7 +177,8 @@ impl World {
 
     /// Some bytes of some stream from `who` arrive.
     fn deliver_some(&mut self, who: usize) {
-        let full: Vec<usize> = (0..=LANES).filter(|&s| !self.peers[who].flows[s].is_empty()).collect();
+        let full: Vec<usize> =
+            (0..self.streams()).filter(|&s| !self.peers[who].flows[s].is_empty()).collect();
         if full.is_empty() {
             return;
         }
@@ -185,7 +218,8 @@ impl World {
     fn is_at_rest(&self) -> bool {
         self.peers.iter().all(|peer| {
             let idle = |s: usize| peer.flows[s].is_empty() && !peer.has_to_write(s);
-            let streams = (0..=LANES).all(|s| idle(s) && peer.flows[s].asleep);
+            let sleeps = |s: usize| peer.flows[s].asleep || peer.flows[s].finished;
+            let streams = (0..self.streams()).all(|s| idle(s) && sleeps(s));
             streams && peer.inbox.lock().is_empty()
         })
     }
@@ -212,6 +246,7 @@ impl World {
         for peer in &mut self.peers {
             peer.collect(&mut self.dice);
         }
+        self.own_lanes();
     }
 
     fn check_watches(&mut self) {
@@ -250,11 +285,11 @@ impl World {
             assert!(steps < REST_STEPS_MAX, "the last words do not arrive");
             self.step();
         }
-        for lane in 0..LANES {
-            loop {
+        for lane in (0..self.streams()).filter(|&stream| stream != CONTROL) {
+            while !self.peers[who].flows[lane].read {
                 self.peers[who].write(lane);
                 self.deliver(who, lane, usize::MAX);
-                if self.peers[who].flows[lane].asleep {
+                if self.peers[who].flows[lane].asleep || self.peers[who].flows[lane].finished {
                     break;
                 }
             }
