@@ -1,10 +1,12 @@
 //! 3. Order: through one handle and its clones, between frames of one lane, and none between different objects.
 
+use std::time::Duration;
+
 use duologue::prelude::*;
 use duologue::{Config, testing};
 use duologue_tests::events::{Gate, Tell, events};
 use duologue_tests::nodes::{begin_all, settles};
-use tokio::time::Instant;
+use tokio::time::{Instant, sleep};
 
 use super::{ONE_WAY, at_rest, each, rough, steady};
 
@@ -130,6 +132,49 @@ fn guarantee_03_order_different_objects_never_wait_for_each_other() {
         }
         assert_eq!(heard.so_far(), [7; 500]);
         drop((slow, free));
+        at_rest(&pair).await;
+    });
+}
+
+/// Each object of it has a lane to itself.
+#[service(lane = "own")]
+trait Apart {
+    fn echo(&self, n: u32) -> u32;
+}
+
+struct Cell;
+
+#[service]
+impl Apart for Cell {
+    fn echo(&self, n: u32) -> u32 {
+        n
+    }
+}
+
+#[test]
+fn guarantee_03_order_objects_with_lanes_of_their_own_do_not_wait_for_a_packet_lost_by_another() {
+    testing::run(1, async |world| {
+        let far = |node: duologue::NodeBuilder| node.serve(|| Cell).service("Other", || Cell);
+        let pair = world.pair().conditions(steady()).far(far).await.unwrap();
+        let unlucky: ApartProxy = pair.root().await.unwrap();
+        let other: ApartProxy = pair.near.connection.service("Other").await.unwrap();
+        assert_eq!((unlucky.echo(1).await, other.echo(2).await), (Ok(1), Ok(2)));
+        let here = pair.far.connection.remote_address().ip();
+        let there = pair.near.connection.remote_address().ip();
+        let before = pair.counters().0.lost;
+        pair.network.set_path(here, there, steady().loss(1.0));
+        let lost = begin_all([unlucky.echo(3)]).await;
+        sleep(Duration::from_millis(1)).await;
+        assert_eq!(pair.counters().0.lost, before + 1);
+        pair.network.set_path(here, there, steady());
+        let start = Instant::now();
+        assert_eq!(other.echo(4).await, Ok(4));
+        assert_eq!(start.elapsed(), 2 * ONE_WAY, "as if nothing had been lost");
+        for call in lost {
+            assert_eq!(call.await, Ok(3));
+        }
+        assert!(start.elapsed() > 2 * ONE_WAY, "it was sent once more");
+        drop((unlucky, other));
         at_rest(&pair).await;
     });
 }
