@@ -175,7 +175,7 @@ pub(crate) fn call_encoded<R: Shape>(
     // Within the process closures are not started: they begin to live where they are first called.
     let worker = match handle.target() {
         Target::Remote(import) => Some(&import.shared().worker),
-        Target::Local(_) | Target::Lazy(_) | Target::Dead => None,
+        Target::Local(_) | Target::Lazy(_) | Target::Dead | Target::Stream(_) => None,
     };
     let state = match values::encode_args(worker, count, write) {
         Ok((body, refs)) => State::Unsent(handle.clone(), interface, method, Payload::Encoded(body, refs)),
@@ -365,7 +365,7 @@ fn send(
         (Target::Remote(_), Payload::Typed(_)) => {
             return Err(Fault::never(FaultCode::NOT_SENT, "a typed request to a remote object"));
         }
-        (Target::Dead, _) => return Err(Fault::never(FaultCode::GONE, "")),
+        (Target::Dead | Target::Stream(_), _) => return Err(Fault::never(FaultCode::GONE, "")),
         (Target::Lazy(_), payload) => {
             let worker = Worker::current_or_any()
                 .ok_or_else(|| Fault::never(FaultCode::NOT_SENT, "no node runs in this process"))?;

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use crate::tables::{BulkLimits, CONNECTION_PERMITS_MIN, TableLimits};
+use crate::tables::{BulkLimits, CONNECTION_PERMITS_MIN, StreamLimits, TableLimits};
 
 /// Every limit and habit of a node. The defaults are meant for use; each field says what moving it does.
 ///
@@ -52,6 +52,14 @@ pub struct Config {
     pub call_timeout: Duration,
     /// The longest deadline that is accepted from a peer. Default: 10 minutes.
     pub deadline_max: Duration,
+    /// The largest item of a stream. A larger one ends its stream with [`StreamError::BadItem`](crate::StreamError::BadItem). Default: 16 MiB.
+    pub item_max: usize,
+    /// What the windows of all streams that come over one connection may grow by together; each has 64 KiB without it and 4 MiB at most. Less
+    /// slows streams on long paths, more lets the items that wait for their consumers take so much memory. Default: 16 MiB.
+    pub stream_pool: usize,
+    /// How long a stream may stand still while something waits to move on it: an item that nobody takes, or the rest of one. A stream on which
+    /// nothing happens does not stand still. Above it the stream ends as [`StreamError::Idle`](crate::StreamError::Idle). Default: 60 s.
+    pub stream_idle: Duration,
     /// How long running calls may take to end at a shutdown. Default: 10 s.
     pub drain_timeout: Duration,
 }
@@ -74,6 +82,9 @@ impl Default for Config {
             memory_max: crate::node::budget::usual(),
             call_timeout: crate::call::TIMEOUT,
             deadline_max: Duration::from_secs(600),
+            item_max: 16 * 1024 * 1024,
+            stream_pool: 16 * 1024 * 1024,
+            stream_idle: Duration::from_secs(60),
             drain_timeout: Duration::from_secs(10),
         }
     }
@@ -92,6 +103,7 @@ impl Config {
             inline_max: self.inline_max.min(8 * 1024),
             outbox_max: self.outbox_max,
             deadline_ms: self.call_timeout.as_millis().clamp(1, u128::from(u32::MAX)) as u32,
+            streams: StreamLimits { pool: self.stream_pool as u64, item_max: self.item_max },
             deadline_max_ms: self.deadline_max.as_millis().min(u128::from(u32::MAX)) as u32,
             bulk: BulkLimits {
                 busy: self.bulk_busy as u64,

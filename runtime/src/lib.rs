@@ -52,6 +52,7 @@ mod object;
 mod proxy;
 mod reconnect;
 mod services;
+mod streaming;
 mod tables;
 mod trace;
 mod values;
@@ -68,6 +69,9 @@ pub use object::{Caller, Restart};
 pub use proxy::Proxy;
 pub use reconnect::{Reconnect, ReconnectError, ReconnectState, Reconnecting};
 pub use services::{Factory, FactoryAs, Serve};
+pub use streaming::{
+    ByteStream, ByteWriter, StreamClosed, StreamError, StreamFailure, StreamSender, Streaming,
+};
 pub use trace::{ParseTraceError, TraceContext};
 /// A network in memory that a node can be put on.
 #[cfg(feature = "testing")]

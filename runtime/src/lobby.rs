@@ -254,7 +254,7 @@ fn described(caller: &Caller, object: &Handle, from: usize) -> Result<Page, Faul
     let interface = match object.target() {
         Target::Local(object) => object.descriptor(),
         Target::Dead => return Err(Fault::never(FaultCode::GONE, "")),
-        Target::Remote(_) | Target::Lazy(_) => {
+        Target::Remote(_) | Target::Lazy(_) | Target::Stream(_) => {
             return Err(BadBody::new("the object is the caller's own").into_fault());
         }
     };

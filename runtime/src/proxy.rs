@@ -11,6 +11,7 @@ use serde::{Serialize, de::DeserializeOwned};
 use crate::connection::Shared;
 use crate::descriptor::Described;
 use crate::object::{Interface, LocalObject};
+use crate::streaming::travel::StreamRef;
 use crate::wire::ObjectId;
 
 /// A typed address of an object. `#[service]` makes one for each interface.
@@ -37,6 +38,8 @@ pub(crate) enum Target {
     Lazy(Arc<Lazy>),
     /// It was gone when it arrived.
     Dead,
+    /// The end of a stream: stands in a reference table and behind no proxy.
+    Stream(StreamRef),
 }
 
 type Start = Box<dyn FnOnce(&crate::node::Worker) -> LocalObject + Send>;
@@ -86,7 +89,7 @@ impl Handle {
             Target::Local(object) => Some(object.descriptor()),
             Target::Lazy(lazy) => Some(&lazy.interface),
             Target::Remote(import) => import.interface.get(),
-            Target::Dead => None,
+            Target::Dead | Target::Stream(_) => None,
         }
     }
 
@@ -101,6 +104,10 @@ impl Handle {
 
     pub(crate) fn dead() -> Handle {
         Handle(Target::Dead)
+    }
+
+    pub(crate) fn stream(end: StreamRef) -> Handle {
+        Handle(Target::Stream(end))
     }
 
     pub(crate) fn target(&self) -> &Target {
@@ -123,7 +130,7 @@ impl Handle {
         match &self.0 {
             Target::Local(object) => object.serves::<P>(),
             Target::Lazy(lazy) => lazy.serves == TypeId::of::<P>(),
-            Target::Remote(_) | Target::Dead => false,
+            Target::Remote(_) | Target::Dead | Target::Stream(_) => false,
         }
     }
 
@@ -140,7 +147,7 @@ impl Handle {
                 }
                 None => std::future::pending().await,
             },
-            Target::Dead => {}
+            Target::Dead | Target::Stream(_) => {}
         }
     }
 
@@ -155,7 +162,7 @@ impl Handle {
                     object.revoke("it was revoked");
                 }
             }
-            Target::Remote(_) | Target::Dead => return false,
+            Target::Remote(_) | Target::Dead | Target::Stream(_) => return false,
         }
         true
     }
@@ -166,7 +173,7 @@ impl Handle {
             Target::Local(object) => (0, object.key()),
             Target::Lazy(lazy) => (0, lazy.key),
             Target::Remote(import) => (Arc::as_ptr(&import.shared) as usize, u64::from(import.id.0)),
-            Target::Dead => (1, 0),
+            Target::Dead | Target::Stream(_) => (1, 0),
         }
     }
 }
@@ -192,6 +199,7 @@ impl fmt::Debug for Handle {
             Target::Remote(import) => write!(f, "remote #{} of connection {}", import.id.0, import.shared.id),
             Target::Lazy(lazy) => write!(f, "local #{}", lazy.key),
             Target::Dead => f.write_str("gone"),
+            Target::Stream(end) => write!(f, "{end:?}"),
         }
     }
 }

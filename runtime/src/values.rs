@@ -18,7 +18,7 @@ use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use crate::answer::Refs;
 use crate::error::{BadBody, EncodeError};
 use crate::node::Worker;
-use crate::proxy::{Handle, Proxy};
+use crate::proxy::{Handle, Proxy, Target};
 
 /// The MessagePack extension type of an object reference; its two bytes are the index, little-endian.
 const EXT_REFERENCE: i8 = 1;
@@ -80,6 +80,16 @@ impl Output<'_> {
     /// Writes one value.
     pub fn put<T: Serialize + ?Sized>(&mut self, value: &T) -> Result<(), EncodeError> {
         value.serialize(&mut self.0).map_err(|e| EncodeError(e.to_string()))
+    }
+
+    /// Writes bytes as they are.
+    pub(crate) fn raw(&mut self, bytes: &[u8]) {
+        self.0.get_mut().extend_from_slice(bytes);
+    }
+
+    /// Bytes written.
+    pub(crate) fn len(&self) -> usize {
+        self.0.get_ref().len()
     }
 }
 
@@ -275,21 +285,33 @@ pub fn serialize_proxy<P: Proxy, S: Serializer>(proxy: &P, s: S) -> Result<S::Ok
 }
 
 pub(crate) fn serialize_handle<S: Serializer>(handle: &Handle, s: S) -> Result<S::Ok, S::Error> {
+    serialize_entry("a proxy", s, || Ok(handle.clone()))
+}
+
+/// Writes `what` as an index into the reference table of the frame that is being written; `entry` is asked only if it will stand there.
+pub(crate) fn serialize_entry<S: Serializer>(
+    what: &str,
+    s: S,
+    entry: impl FnOnce() -> Result<Handle, &'static str>,
+) -> Result<S::Ok, S::Error> {
     use serde::ser::Error;
     // What serde buffers for a flattened struct variant calls itself human-readable; it is replayed into the frame.
     let buffered = std::any::type_name::<S>().contains("::ContentSerializer<");
     if s.is_human_readable() && !buffered {
-        return Err(S::Error::custom("a proxy travels only inside a call, not in a text format"));
+        let text = format_args!("{what} travels only inside a call, not in a text format");
+        return Err(S::Error::custom(text));
     }
     let index = WRITING.with_borrow_mut(|writing| {
         let handles = writing.as_mut()?;
-        handles.push(handle.clone());
-        Some(handles.len() - 1)
+        Some(entry().map(|handle| {
+            handles.push(handle);
+            handles.len() - 1
+        }))
     });
     let Some(index) = index else {
-        return Err(S::Error::custom("a proxy travels only inside a call"));
+        return Err(S::Error::custom(format_args!("{what} travels only inside a call")));
     };
-    let Ok(index) = u16::try_from(index) else {
+    let Ok(index) = u16::try_from(index.map_err(S::Error::custom)?) else {
         return Err(S::Error::custom("too many proxies in one call"));
     };
     let bytes = index.to_le_bytes();
@@ -303,9 +325,18 @@ pub fn deserialize_proxy<'de, P: Proxy, D: Deserializer<'de>>(d: D) -> Result<P,
 }
 
 pub(crate) fn deserialize_handle<'de, D: Deserializer<'de>>(d: D) -> Result<Handle, D::Error> {
+    let handle = deserialize_entry("a proxy", d)?;
+    match handle.target() {
+        Target::Stream(_) => Err(D::Error::custom("a stream where an object is expected")),
+        _ => Ok(handle),
+    }
+}
+
+/// Reads `what` by its index in the reference table of the frame that is being read.
+pub(crate) fn deserialize_entry<'de, D: Deserializer<'de>>(what: &str, d: D) -> Result<Handle, D::Error> {
     // Asked of the frame and not of the format: what serde buffers (`flatten`, tagged enums) calls itself human-readable.
     if READING.with_borrow(Option::is_none) {
-        return Err(D::Error::custom("a proxy travels only inside a call"));
+        return Err(D::Error::custom(format_args!("{what} travels only inside a call")));
     }
     struct Ext;
     impl<'de> Visitor<'de> for Ext {

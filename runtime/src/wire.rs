@@ -4,6 +4,8 @@
 //! transport cuts streams into frames by it, so that the functions here see a frame without its `len`.
 //! Nothing here knows what a message is for: the rules are in [`crate::tables`].
 
+pub(crate) mod item;
+
 use bytes::{Buf, BufMut, Bytes, BytesMut};
 use serde::de::{Error as _, IgnoredAny, SeqAccess, Visitor};
 use serde::{Deserialize, Serialize};
@@ -152,6 +154,8 @@ impl Reference {
 
 /// The bit of a reference's kind that says that an export has a lane of its own.
 const OWN_LANE: u8 = 0x80;
+/// Bytes of one entry of a reference table.
+const REFERENCE_LEN: usize = 16;
 
 /// What a reference stands for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -258,6 +262,8 @@ pub(crate) enum WireError {
     RefKind(u8),
     #[error("it speaks version {0} of the protocol")]
     Version(u16),
+    #[error("a stream {0}")]
+    Item(&'static str),
     #[error("malformed control frame: {0}")]
     Control(String),
 }
@@ -318,16 +324,21 @@ pub(crate) fn put_frame(out: &mut BytesMut, head: &Head, options: &Options, body
         out.put_u32_le(number.0);
     }
     if !options.refs.is_empty() {
-        out.put_u16_le(options.refs.len() as u16);
-        for r in &options.refs {
-            out.put_u8(r.kind as u8 | if r.own_lane { OWN_LANE } else { 0 });
-            out.put_u8(r.hops);
-            out.put_u16_le(0);
-            out.put_u32_le(r.id.0);
-            out.put_u64_le(r.fingerprint);
-        }
+        put_references(out, &options.refs);
     }
     out.put_slice(body);
+}
+
+/// Appends a reference table.
+fn put_references(out: &mut BytesMut, refs: &[Reference]) {
+    out.put_u16_le(refs.len() as u16);
+    for r in refs {
+        out.put_u8(r.kind as u8 | if r.own_lane { OWN_LANE } else { 0 });
+        out.put_u8(r.hops);
+        out.put_u16_le(0);
+        out.put_u32_le(r.id.0);
+        out.put_u64_le(r.fingerprint);
+    }
 }
 
 /// Takes a frame (without its length) apart; the body is a slice of it.
@@ -388,32 +399,39 @@ fn read_options(kind: Kind, flags: u8, bytes: &mut Bytes, options: &mut Options)
         options.large = Some(Large { len: bytes.get_u32_le(), number: BodyId(bytes.get_u32_le()) });
     }
     if flags & flag::REFS != 0 {
-        need(bytes, 2, "reference table")?;
-        let count = bytes.get_u16_le() as usize;
-        if count == 0 || count > REFERENCES_MAX {
-            return Err(WireError::References(count));
-        }
-        need(bytes, 16 * count, "reference table")?;
-        for _ in 0..count {
-            let byte = bytes.get_u8();
-            let own_lane = byte == RefKind::Export as u8 | OWN_LANE;
-            let kind = match byte {
-                0 => RefKind::Dead,
-                1 => RefKind::Export,
-                _ if own_lane => RefKind::Export,
-                2 => RefKind::Home,
-                3 => RefKind::Source,
-                4 => RefKind::Sink,
-                other => return Err(WireError::RefKind(other)),
-            };
-            let hops = bytes.get_u8();
-            bytes.advance(2);
-            let id = ObjectId(bytes.get_u32_le());
-            let fingerprint = bytes.get_u64_le();
-            options.refs.push(Reference { kind, own_lane, hops, id, fingerprint });
-        }
+        options.refs = read_references(bytes)?;
     }
     Ok(())
+}
+
+/// Takes a reference table off the beginning of `bytes`.
+fn read_references(bytes: &mut Bytes) -> Result<SmallVec<[Reference; 1]>, WireError> {
+    need(bytes, 2, "reference table")?;
+    let count = bytes.get_u16_le() as usize;
+    if count == 0 || count > REFERENCES_MAX {
+        return Err(WireError::References(count));
+    }
+    need(bytes, REFERENCE_LEN * count, "reference table")?;
+    let mut refs = SmallVec::with_capacity(count);
+    for _ in 0..count {
+        let byte = bytes.get_u8();
+        let own_lane = byte == RefKind::Export as u8 | OWN_LANE;
+        let kind = match byte {
+            0 => RefKind::Dead,
+            1 => RefKind::Export,
+            _ if own_lane => RefKind::Export,
+            2 => RefKind::Home,
+            3 => RefKind::Source,
+            4 => RefKind::Sink,
+            other => return Err(WireError::RefKind(other)),
+        };
+        let hops = bytes.get_u8();
+        bytes.advance(2);
+        let id = ObjectId(bytes.get_u32_le());
+        let fingerprint = bytes.get_u64_le();
+        refs.push(Reference { kind, own_lane, hops, id, fingerprint });
+    }
+    Ok(refs)
 }
 
 fn need(bytes: &Bytes, count: usize, what: &'static str) -> Result<(), WireError> {

@@ -80,7 +80,7 @@
 //! # Where to look
 //!
 //! [`service`] is the attribute; [`Node`] serves and connects; [`Connection`] gives the peer's services; [`Call`] and
-//! [`CallError`] are what a call is and how it fails; [`DynProxy`], [`Value`] and [`DynService`] go by name, without types; [`Callback`] is a closure that travels; [`Caller`] tells a
+//! [`CallError`] are what a call is and how it fails; [`DynProxy`], [`Value`] and [`DynService`] go by name, without types; [`Callback`] is a closure that travels, [`Streaming`] and [`ByteStream`] come piece by piece; [`Caller`] tells a
 //! method who calls; [`blocking`] takes work off the thread; [`mod@bytes`] and [`Blob`] are for bytes in structs.
 //! With the feature `testing`, the module `testing` gives tests two connected nodes in memory and virtual time.
 //! The [`manual`] explains the whole: architecture, the journey of a call, the wire, limits, security, how-to pages.
@@ -112,6 +112,9 @@ pub use runtime::{
     Factory, Method, NoError, Node, NodeBuilder, NodeError, NodeStats, Notify, OpenError, Param,
     ParseTraceError, Pending, Proxy, Ran, Reconnect, ReconnectError, ReconnectState, Reconnecting, Restart,
     Serve, TraceContext, Value, ValueError, args,
+};
+pub use runtime::{
+    ByteStream, ByteWriter, StreamClosed, StreamError, StreamFailure, StreamSender, Streaming,
 };
 pub use transport::{Identity, NodeId, Trust};
 pub use void::{Void, VoidProxy, VoidService};

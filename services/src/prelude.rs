@@ -1,8 +1,8 @@
 //! What a program with services needs: `use duologue::prelude::*;`.
 
 pub use crate::{
-    Bytes, Call, CallError, Callback, Caller, Connection, Identity, Node, NodeId, ProxyExt as _, Trust,
-    service,
+    ByteStream, Bytes, Call, CallError, Callback, Caller, Connection, Identity, Node, NodeId, ProxyExt as _,
+    StreamError, Streaming, Trust, service,
 };
 
 #[doc(no_inline)]

@@ -118,6 +118,8 @@ pub fn is_at_rest(stats: NodeStats) -> bool {
         && total.calls_awaiting == 0
         && total.calls_running == 0
         && total.permits_out == 0
+        && total.giving == 0
+        && total.taking == 0
 }
 
 /// Polls a future once: a call is made by it, and is under way from then on.

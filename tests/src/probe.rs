@@ -57,6 +57,8 @@ pub trait Probing {
     fn keep(&mut self, leaf: LeafProxy);
     /// 11: calls the kept object, which never answers.
     async fn call_kept(&self) -> Result<(), CallError>;
+    /// 12: numbers without end.
+    fn count(&self) -> Streaming<u64>;
 }
 
 /// Method numbers of [`Probing`].
@@ -161,6 +163,10 @@ impl Probing for Probe {
             Some(leaf) => leaf.hangs().await,
             None => Ok(()),
         }
+    }
+
+    fn count(&self) -> Streaming<u64> {
+        Streaming::from_iter(0..)
     }
 
     fn on_connect(&mut self, _: &Connection) {

@@ -11,19 +11,20 @@ use tokio::time::timeout;
 use transport::{Link, RecvStream, StreamError};
 
 use super::streams::{stream_failed, tell};
-use super::{Message, Shared};
-use crate::wire::{STREAM_BODY, STREAM_BYTES, STREAM_ITEMS};
+use super::{Message, Shared, consume};
+use crate::streaming::Format;
+use crate::wire::{STREAM_BODY, STREAM_BYTES, STREAM_ITEMS, StreamId};
 
 /// How long a stream may stay without saying what it is.
-const IDENTIFY_TIMEOUT: Duration = Duration::from_secs(10);
+pub(super) const IDENTIFY_TIMEOUT: Duration = Duration::from_secs(10);
 
 /// Accepts them until the link ends.
-pub(crate) async fn accept_streams(shared: Arc<Shared>, link: Link) {
+pub(crate) async fn accept_streams(shared: Arc<Shared>, link: Link, stream_idle: Duration) {
     let mut readers = JoinSet::new();
     loop {
         tokio::select! {
             accepted = link.accept_one_way() => match accepted {
-                Ok(stream) => drop(readers.spawn_local(read(shared.clone(), stream))),
+                Ok(stream) => drop(readers.spawn_local(read(shared.clone(), stream, stream_idle))),
                 Err(error) => return tell(&shared, Message::Link(error)),
             },
             Some(_) = readers.join_next() => {}
@@ -31,19 +32,26 @@ pub(crate) async fn accept_streams(shared: Arc<Shared>, link: Link) {
     }
 }
 
-async fn read(shared: Arc<Shared>, mut stream: RecvStream) {
+async fn read(shared: Arc<Shared>, mut stream: RecvStream, stream_idle: Duration) {
     // One that stays silent is dropped, which tells its sender to stop.
     let Ok(identified) = timeout(IDENTIFY_TIMEOUT, identify(&mut stream)).await else { return };
-    let (kind, _number, _rest) = match identified {
+    let (kind, number, rest) = match identified {
         Ok(Some(first)) => first,
         Ok(None) => return tell(&shared, Message::Violation("a stream ended before it began".into())),
         Err(error) => return stream_failed(&shared, error),
     };
+    let format = match kind {
+        STREAM_ITEMS => Some(Format::Items),
+        STREAM_BYTES => Some(Format::Bytes),
+        _ => None,
+    };
+    if let Some(format) = format {
+        return consume::read_stream(shared, stream, StreamId(number), format, rest, stream_idle).await;
+    }
     tell(
         &shared,
         Message::Violation(match kind {
             STREAM_BODY => "a body that nobody asked for".into(),
-            STREAM_ITEMS | STREAM_BYTES => "a stream, which this side did not offer".into(),
             other => format!("a one-way stream of kind {other}"),
         }),
     );

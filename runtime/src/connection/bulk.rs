@@ -21,7 +21,6 @@ impl Drop for Place<'_> {
 }
 
 impl Shared {
-    #[expect(dead_code, reason = "streams of items and bytes will wait here")]
     /// Waits until `bytes`, at most [`PIECE`], may be written on a bulk stream; they count as written then. Cancel-safe.
     /// After the connection's end it waits for ever, as its writers do not live on.
     pub(crate) async fn bulk_turn(self: &Arc<Self>, bytes: usize) {
@@ -35,11 +34,5 @@ impl Shared {
             if granted { Poll::Ready(()) } else { Poll::Pending }
         })
         .await;
-    }
-
-    #[expect(dead_code, reason = "streams of items and bytes will tell it")]
-    /// This side has read so many bytes of a bulk stream.
-    pub(crate) fn bulk_took(&self, bytes: usize) {
-        self.with(|tables, _| tables.bulk.took(bytes));
     }
 }

@@ -3,8 +3,10 @@
 mod accept;
 mod actor;
 mod bulk;
+mod consume;
 mod lanes;
 mod open;
+mod produce;
 mod shared;
 mod streams;
 
@@ -129,6 +131,10 @@ pub struct ConnectionStats {
     pub permits_out: usize,
     /// Lanes and the control stream.
     pub streams: usize,
+    /// Streams of items or bytes that this side gives and the peer has not read to their end.
+    pub giving: usize,
+    /// Those that the peer gives and this side has not read to their end.
+    pub taking: usize,
 }
 
 impl std::ops::AddAssign for ConnectionStats {
@@ -139,6 +145,8 @@ impl std::ops::AddAssign for ConnectionStats {
         self.calls_running += other.calls_running;
         self.permits_out += other.permits_out;
         self.streams += other.streams;
+        self.giving += other.giving;
+        self.taking += other.taking;
     }
 }
 
@@ -236,6 +244,8 @@ impl Connection {
                 calls_running: tables.running.len(),
                 permits_out: tables.permits_out() as usize,
                 streams: if ended { 0 } else { tables.lanes.len() + 1 },
+                giving: tables.streams.producing(),
+                taking: tables.streams.consuming(),
             }
         })
     }

@@ -10,7 +10,7 @@ use transport::frame::Deframer;
 use transport::{Link, LinkError, RecvStream, SendStream, StreamError};
 
 use super::actor::ConnectionActor;
-use super::{CODE_HELLO, Connection, Shared, accept, lanes as own_lanes, streams};
+use super::{CODE_HELLO, Connection, Shared, accept, lanes as own_lanes, produce, streams};
 use crate::node::{Life, NodeInner, Worker};
 use crate::services::Services;
 use crate::tables::Tables;
@@ -193,6 +193,7 @@ impl Opening {
         let Opening { link, node, shared, services } = self;
         let idle = node.config.transport.idle_timeout;
         let limits = own_lanes::Limits { identify: node.config.transport.connect_timeout, idle };
+        let stream_idle = node.config.stream_idle;
         let ctx = Context::new();
         let count = lanes.len();
         let mut actor = ConnectionActor::new(shared.clone(), link.clone(), node.clone(), count);
@@ -207,8 +208,12 @@ impl Opening {
         let connection = Connection::of(shared.clone());
         actor.owns(spawn_local(streams::write_control(shared.clone(), control.send, idle)).abort_handle());
         actor.owns(spawn_local(streams::read_control(shared.clone(), control.recv, deframer)).abort_handle());
+        let starter = produce::start_streams(shared.clone(), link.clone(), idle, stream_idle);
+        actor.owns(spawn_local(starter).abort_handle());
         actor.owns(spawn_local(streams::keep_time(shared.clone())).abort_handle());
-        actor.owns(spawn_local(accept::accept_streams(shared.clone(), link.clone())).abort_handle());
+        actor.owns(
+            spawn_local(accept::accept_streams(shared.clone(), link.clone(), stream_idle)).abort_handle(),
+        );
         actor.owns(spawn_local(own_lanes::run_lanes(shared.clone(), link.clone(), limits)).abort_handle());
         // The tasks above run only after this function: the address is set before anybody asks for it.
         let addr = ctx.run(actor);

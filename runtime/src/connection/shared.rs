@@ -21,8 +21,10 @@ use crate::node::{Life, Worker};
 use crate::object::{Delivery, Replier};
 use crate::proxy::{Handle, Import, Target};
 use crate::services::Instances;
-use crate::tables::{CallKey, Events, Outbox, Tables, Waiter, Wakers};
-use crate::wire::{CallId, ObjectId};
+use crate::streaming::Format;
+use crate::streaming::travel::Produce;
+use crate::tables::{CallKey, Events, Tables, Waiter, Wakers};
+use crate::wire::{CallId, ObjectId, Reference, StreamId};
 
 /// How much longer than its deadline a call waits for what its host has to say of it, beside the way there and back.
 const GRACE: Duration = Duration::from_millis(20);
@@ -38,6 +40,9 @@ pub(crate) struct Shared {
     tables: Mutex<Tables>,
     /// Imports whose last handle was dropped; looked at by the control writer.
     dropped: Mutex<Vec<ObjectId>>,
+    /// Streams whose last handle was dropped, and those that the peer wants and somebody gives, or nobody; likewise.
+    dropped_streams: Mutex<Vec<StreamId>>,
+    claimed_streams: Mutex<Vec<Claimed>>,
     /// Something is due on the control stream.
     pub(crate) control: Notify,
     /// A lane of an object's own is to be opened.
@@ -59,6 +64,8 @@ pub(crate) struct Shared {
     pub(crate) ended: watch::Sender<Option<Ended>>,
     life: Weak<Life>,
 }
+
+type Claimed = (StreamId, Format, Option<Box<dyn Produce>>);
 
 /// Who is at the other end.
 #[derive(Clone, Copy, Debug)]
@@ -83,6 +90,8 @@ impl Shared {
             worker,
             tables: Mutex::new(tables),
             dropped: Mutex::default(),
+            dropped_streams: Mutex::default(),
+            claimed_streams: Mutex::default(),
             control: Notify::new(),
             lanes_due: Notify::new(),
             timer: Notify::new(),
@@ -105,6 +114,7 @@ impl Shared {
         let peer = Peer { id: link.peer(), address: link.remote_address(), dialed: link.dialed() };
         // Once, when the connection is made.
         let _ = self.peer.set(peer);
+        self.with(|tables, _| tables.streams.dialed(peer.dialed));
         *self.link.lock() = Some(link.clone());
     }
 
@@ -199,6 +209,8 @@ impl Shared {
         }
         events.garbage.clear();
         events.requests.clear();
+        events.unwanted.clear();
+        events.unstarted.clear();
     }
 
     /// Sends a call or queues it for permits.
@@ -271,14 +283,12 @@ impl Shared {
             })?;
             Ok((body, handles))
         });
-        let waker = {
+        let wakers = {
             let mut tables = self.tables.lock();
             tables.finish(lane, call, object, cost, outcome);
-            tables.lanes.get_mut(lane).and_then(Outbox::take_waker)
+            tables.take_wakers()
         };
-        if let Some(waker) = waker {
-            waker.wake();
-        }
+        wake(wakers);
     }
 
     /// How long a round trip takes at present.
@@ -314,17 +324,67 @@ impl Shared {
     /// Releases what was dropped, then takes what is due on the control stream.
     pub(crate) fn take_control(&self) -> Vec<u8> {
         let dropped = std::mem::take(&mut *self.dropped.lock());
+        let streams = std::mem::take(&mut *self.dropped_streams.lock());
+        let claimed = std::mem::take(&mut *self.claimed_streams.lock());
         self.with(|tables, events| {
             for id in dropped {
                 tables.let_go(id, events);
+            }
+            for id in streams {
+                tables.streams.let_go(id, "dropped");
+            }
+            for (id, format, source) in claimed {
+                events.unstarted.extend(tables.streams.claimed(id, format, source));
             }
             tables.take_control()
         })
     }
 
+    /// The last handle of a stream of the peer was dropped.
+    pub(crate) fn stream_dropped(&self, id: StreamId) {
+        let mut dropped = self.dropped_streams.lock();
+        if self.ended.borrow().is_some() {
+            return;
+        }
+        dropped.push(id);
+        drop(dropped);
+        self.control.notify_one();
+    }
+
+    /// A stream that the peer wants was claimed, or never will be.
+    pub(crate) fn stream_claimed(&self, id: StreamId, format: Format, source: Option<Box<dyn Produce>>) {
+        let mut claimed = self.claimed_streams.lock();
+        if self.ended.borrow().is_some() {
+            return;
+        }
+        claimed.push((id, format, source));
+        drop(claimed);
+        self.control.notify_one();
+    }
+
+    /// Fixes the reference table of an item that is about to be sent, and pays for it.
+    pub(crate) fn append_item(
+        self: &Arc<Self>,
+        id: StreamId,
+        handles: &[Handle],
+        cost: u64,
+    ) -> Result<SmallVec<[Reference; 1]>, Fault> {
+        self.register(handles)?;
+        self.with(|tables, _| tables.append_item(id, handles, cost))
+    }
+
+    /// The consumer of a stream has taken so much of its window. Gives the window.
+    pub(crate) fn stream_taken(&self, id: StreamId, cost: u64, waits: bool) -> u64 {
+        let rtt_ms = self.link.lock().as_ref().map_or(0, |link| link.rtt().as_millis() as u64);
+        let now_ms = self.now_ms();
+        self.with(|tables, _| tables.streams.taken(id, cost, waits, now_ms, rtt_ms))
+    }
+
     /// Whether handles were dropped that [`Shared::take_control`] has not seen.
     pub(crate) fn has_dropped(&self) -> bool {
         !self.dropped.lock().is_empty()
+            || !self.dropped_streams.lock().is_empty()
+            || !self.claimed_streams.lock().is_empty()
     }
 
     pub(crate) fn object_died(&self, key: u64, reason: &Arc<str>) {
@@ -376,6 +436,9 @@ impl Shared {
         if first {
             *self.link.lock() = None;
             self.dropped.lock().clear();
+            self.dropped_streams.lock().clear();
+            let claimed = std::mem::take(&mut *self.claimed_streams.lock());
+            drop(claimed);
             self.shells.notify_waiters();
         }
     }

@@ -16,6 +16,7 @@ pub use context::Caller;
 pub(crate) use context::{CallContext, Nested, Stop, aside, current, nested};
 pub use hosted::Hosted;
 pub(crate) use hosted::Recovery;
+pub(crate) use hosted::panic_text;
 pub use incoming::Incoming;
 pub(crate) use incoming::{Delivery, Replier};
 pub(crate) use local::{Fate, Hook, Mailbox, fresh_key, host_as, local_as};

@@ -70,6 +70,7 @@ impl Tables {
         let mut wakers = self.lanes.take_wakers();
         let busy = self.is_busy();
         wakers.extend(self.bulk.next(busy));
+        self.streams.take_wakers(&mut wakers);
         wakers
     }
 

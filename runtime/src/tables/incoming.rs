@@ -224,7 +224,7 @@ impl Tables {
                     }
                     Handle::remote(import)
                 }
-                RefKind::Source | RefKind::Sink => return Err(Violation::NotYet("a stream")),
+                RefKind::Source | RefKind::Sink => self.stream_arrives(shared, lane, r)?,
                 RefKind::Home => match self.exports.home(r.id, &mut events.garbage)? {
                     Found::Object(object) => Handle::local(object),
                     _ => Handle::dead(),

@@ -12,11 +12,13 @@ mod crossing;
 mod exports;
 mod imports;
 mod incoming;
+mod items;
 mod lanes;
 mod outbox;
 mod outgoing;
 mod permits;
 mod running;
+mod streams;
 mod turn;
 mod wheel;
 
@@ -32,7 +34,9 @@ pub(crate) use bulk::{Bulk, BulkLimits, PIECE, Ticket as BulkTicket};
 pub(crate) use calls::{CallKey, Waiter};
 pub(crate) use crossing::{Circle, Crossings, TurnKey};
 pub(crate) use exports::{Found, UNITS};
+pub(crate) use items::Arrived;
 pub(crate) use outbox::Outbox;
+pub(crate) use streams::{Reading, Room, Stands, Start, StreamLimits, Streams};
 pub(crate) use turn::{Access, Arrival, Ticket, Turn};
 
 use calls::Calls;
@@ -49,9 +53,10 @@ use crate::connection::Shared;
 use crate::error::{Fault, Ran};
 use crate::object::{CallContext, Delivery, LocalObject, Stop};
 use crate::proxy::{Handle, Import, Target};
+use crate::streaming::inbound::Given;
 use crate::wire::{
     self, CallId, Control, DEPTH_MAX, FaultCode, Frame, Head, Hello, Kind, ObjectId, Options, OptionsLen,
-    RefKind, Reference,
+    RefKind, Reference, StreamId,
 };
 
 /// How the tables hash. In tests always alike, so that a walk can be repeated.
@@ -88,11 +93,15 @@ pub(crate) enum Mutation {
     OwnLaneForgotten,
     OwnLaneUntouched,
     BoundToOwnLane,
+    WindowNotReturned,
+    ItemRefsUnsettled,
+    GiverNotWoken,
+    EndNotAnswered,
 }
 
 #[cfg(test)]
 impl Mutation {
-    pub(crate) const ALL: [Mutation; 24] = [
+    pub(crate) const ALL: [Mutation; 28] = [
         Mutation::ReuseIds,
         Mutation::GoneOnce,
         Mutation::KeepSurplus,
@@ -117,6 +126,10 @@ impl Mutation {
         Mutation::OwnLaneForgotten,
         Mutation::OwnLaneUntouched,
         Mutation::BoundToOwnLane,
+        Mutation::WindowNotReturned,
+        Mutation::ItemRefsUnsettled,
+        Mutation::GiverNotWoken,
+        Mutation::EndNotAnswered,
     ];
 }
 
@@ -183,6 +196,16 @@ pub(crate) enum Violation {
     SecondHello,
     #[error("a frame of kind {0:?} does not belong here")]
     OutOfPlace(Kind),
+    #[error("stream number {} is in use, or not the peer's to give", .0.0)]
+    StreamInUse(StreamId),
+    #[error("stream number {} is not known", .0.0)]
+    UnknownStream(StreamId),
+    #[error("more streams are named than may be")]
+    TooManyStreams,
+    #[error("more was sent on stream {} than its window allows", .0.0)]
+    AboveWindow(StreamId),
+    #[error("a stream of an unknown format")]
+    StreamFormat,
     #[error("{0}, which this side did not offer")]
     NotYet(&'static str),
 }
@@ -197,6 +220,9 @@ pub(crate) struct Events {
     pub(crate) garbage: Vec<LocalObject>,
     #[expect(clippy::vec_box, reason = "they come out of boxes, and are only dropped")]
     pub(crate) requests: Vec<Box<Request>>,
+    /// Items that nobody wants, and streams that never begin.
+    pub(crate) unwanted: Vec<Given>,
+    pub(crate) unstarted: Vec<Start>,
 }
 
 /// The limits that shape the tables; from [`crate::Config`].
@@ -211,6 +237,7 @@ pub(crate) struct TableLimits {
     pub(crate) deadline_ms: u32,
     pub(crate) deadline_max_ms: u32,
     pub(crate) bulk: BulkLimits,
+    pub(crate) streams: StreamLimits,
 }
 
 /// All that is known of one connection.
@@ -222,6 +249,7 @@ pub(crate) struct Tables {
     pub(crate) exports: Exports,
     pub(crate) calls: Calls,
     pub(crate) running: Running,
+    pub(crate) streams: Streams,
     permits: Permits<CallKey>,
     wheel: Wheel,
     pub(crate) lanes: Lanes,
@@ -271,6 +299,7 @@ impl Tables {
             exports: Exports::new(limits.exports_max, limits.object_permits),
             calls: Calls::default(),
             running: Running::new(limits.connection_permits),
+            streams: Streams::new(limits.streams.clone()),
             permits: Permits::new(PermitLimits {
                 object: limits.object_permits,
                 connection: limits.connection_permits,
@@ -420,8 +449,10 @@ impl Tables {
             }
             Control::GoAway => self.peer_draining = true,
             Control::Taken { bytes } => self.bulk.returned(bytes, now_ms)?,
-            Control::Pull { .. } | Control::Window { .. } | Control::Stop { .. } => {
-                return Err(Violation::NotYet("a message of a stream or a large body"));
+            Control::Window { stream, bytes } => self.streams.window(stream, bytes)?,
+            Control::Stop { stream, .. } => self.streams.stop(stream)?,
+            Control::Pull { .. } => {
+                return Err(Violation::NotYet("a message of a large body"));
             }
             Control::Hello(_) => return Err(Violation::SecondHello),
             Control::Close { .. } => {}
@@ -475,6 +506,7 @@ impl Tables {
             || self.bulk.taken_is_due()
             || self.imports.release_is_due()
             || self.exports.gone_is_due()
+            || self.streams.control_is_due()
     }
 
     /// Takes the next batch of control frames; empty when nothing is due.
@@ -490,6 +522,7 @@ impl Tables {
         if let Some(bytes) = self.bulk.take_taken() {
             wire::put_control(&mut out, &Control::Taken { bytes });
         }
+        self.streams.take_control(|message| wire::put_control(&mut out, &message));
         if std::mem::take(&mut self.go_away_due) {
             wire::put_control(&mut out, &Control::GoAway);
         }
@@ -507,11 +540,13 @@ impl Tables {
         if self.ended.is_some() {
             return;
         }
-        self.ended = Some(reason.into());
+        let reason: Arc<str> = reason.into();
+        self.ended = Some(reason.clone());
+        events.unstarted.extend(self.streams.end(&reason));
         for call in self.calls.drain() {
             let ran = if call.queued.is_some() { Ran::Never } else { Ran::Unknown };
             if let Some(waiter) = call.waiter {
-                let fault = Fault::new(FaultCode::DISCONNECTED, ran, reason);
+                let fault = Fault::new(FaultCode::DISCONNECTED, ran, &*reason);
                 events.answers.push((waiter, Answer::Fault(fault)));
             }
             events.requests.extend(call.queued);

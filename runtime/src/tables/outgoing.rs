@@ -199,6 +199,13 @@ impl Tables {
                         return Err(Fault::never(FaultCode::OVERLOADED, text));
                     }
                 },
+                Target::Stream(end) => match self.name_stream(end) {
+                    Ok(reference) => reference,
+                    Err(fault) => {
+                        self.take_back(&refs);
+                        return Err(fault);
+                    }
+                },
                 Target::Remote(import) => match self.imports.send_home(import.slot(), import.id()) {
                     SentHome::Unit => Reference { kind: RefKind::Home, id: import.id(), ..Reference::DEAD },
                     SentHome::Dead => dead,
@@ -224,7 +231,8 @@ impl Tables {
                     debug_assert!(undone.is_ok(), "the units were just added");
                 }
                 RefKind::Home => self.imports.unit_back(r.id),
-                RefKind::Dead | RefKind::Source | RefKind::Sink => {}
+                RefKind::Source | RefKind::Sink => self.streams.unname(StreamId(r.id.0)),
+                RefKind::Dead => {}
             }
         }
         // The handles of the request hold the objects, so that none ends here, under the lock.

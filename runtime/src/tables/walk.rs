@@ -15,6 +15,7 @@ mod flow;
 mod host;
 mod hostile;
 mod peer;
+mod streams;
 mod watch;
 mod world;
 

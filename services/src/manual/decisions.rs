@@ -106,8 +106,28 @@
 //!
 //! Notices, their `Done`, and the depth at which they saturate shape the permits, so they are in the codec
 //! and the tables from the beginning, though only calls by name make them so far. Flags and control kinds for large
-//! bodies, streams and pipelining are reserved; a peer that uses them is refused with a reason instead of
+//! bodies and pipelining are reserved; a peer that uses them is refused with a reason instead of
 //! being misunderstood.
+//!
+//! # A stream is never reset, and ends by one Stop
+//!
+//! A reset throws away bytes that the receiver never saw, and with them references that would leak, and bytes of the budget that
+//! would never be given back. So a stream ends by FIN only, its last word is an item of its own, and bytes have
+//! the same frames as items. The consumer says Stop once for every stream, also when it has read the end: so the producer
+//! knows each number until nothing can come for it, and a word about an unknown stream is a violation
+//! without exception.
+//!
+//! # A large item comes when it is waited for
+//!
+//! An item longer than its window must get in somehow. A budget from which such items draw would let two of them wait for each
+//! other, where a consumer needs the second before it takes the first. Instead the consumer lets one in when somebody waits for it
+//! and has nothing else to take: what it costs was asked for.
+//!
+//! # A quiet stream is not an idle one
+//!
+//! A log that nobody writes to for an hour is not broken, and the connection's own keep-alive says that the peer is there. So
+//! `stream_idle` counts only while something waits to move: items that nobody takes, or the rest of one that
+//! does not come.
 //!
 //! # How many objects are held is agreed upon
 //!

@@ -37,6 +37,9 @@
 //! | `memory_max` | a quarter of the machine's memory, or of what its control group may use; 1 GiB where that is not known | – | a dialer gets `Refused`; calls of connections that hold more than an equal share: `Overloaded`, never ran |
 //! | `call_timeout` | 30 s, for calls over a connection; within a process it is always 30 s | at least 1 ms | `Deadline` |
 //! | `deadline_max` | 10 min | – | a longer deadline of a peer is cut to it |
+//! | `item_max` | 16 MiB for the body of an item of a stream | the receiver's counts | the stream ends with `BadItem`; a peer that sends more loses the connection |
+//! | `stream_pool` | 16 MiB by which the windows of a connection's streams may grow together; each has 64 KiB without it, 4 MiB at most | – | a window grows no further |
+//! | `stream_idle` | 60 s in which something waits to move on a stream and does not | – | `StreamError::Idle` |
 //! | `drain_timeout` | 10 s | – | calls that still run at a shutdown end with the connection |
 //!
 //! A call costs a permit of its object and one of the connection per KiB of its frame, rounded up. Calls
@@ -71,6 +74,7 @@
 //! |---|---|---|
 //! | frame on a lane | 16,380 bytes after its length | the sender loses the connection |
 //! | frame on the control stream | 65,536 bytes after its length | the sender loses the connection |
+//! | streams of items or bytes in one direction | 16,384 that have not ended | a call that would name one more: `Overloaded`, never ran; a result: `BadReply` |
 //! | references in a frame | 256 | arguments: `NotSent`; a result: `BadReply`; a peer that sends more loses the connection |
 //! | nesting of MessagePack, the array of arguments included | 64 | `BadArguments`, `BadReply`; on the control stream the peer loses the connection |
 //! | depth of calls inside each other | 64 | `ChainTooDeep`, never ran; where permits are set so low that fewer than 64 levels are in reserve (`object_permits` below 128, `connection_permits` below 2,048), a call below the reserved levels that finds none free: `Overloaded`, never ran |
@@ -117,4 +121,7 @@
 //! For one connection: `connection_permits` KiB of unanswered calls, and for each lane `outbox_max` and the answers of
 //! what runs. For all of them together, `memory_max`: it counts the frames of calls from their arrival to their answer
 //! and what waits to be written, as [`NodeStats::memory`](crate::NodeStats::memory) shows it. What handlers make of
-//! their arguments is theirs to bound. Calls within a process take no permits; `object_queue_max` bounds them too.
+//! their arguments is theirs to bound. For each stream of the peer that somebody holds: its window (64 KiB, and all of them
+//! together `stream_pool` more), and one item of up to `item_max` for which somebody waits.
+//!
+//! Calls within a process take no permits; `object_queue_max` bounds them too.

@@ -4,6 +4,7 @@
 //!
 //! * [`how_to::callbacks`]: closures that are called from afar.
 //! * [`how_to::objects`]: handing objects out by reference, and knowing when they are gone.
+//! * [`how_to::streams`]: sequences and bytes that come piece by piece.
 //! * [`how_to::two_sided`]: both ends serve.
 //! * [`how_to::cancellation`]: dropping a call, deadlines, work that blocks.
 //! * [`how_to::reconnecting`]: a service that stays usable when its connection is lost.

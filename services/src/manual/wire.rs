@@ -23,7 +23,8 @@
 //! |---|---|---|
 //! | 0 | control | the dialer's first |
 //! | 1 | lane | the dialer's next, as many as its `Hello` says: 1 to 64; later from either side, a lane for one object |
-//! | 2 body, 3 items, 4 bytes, 5 gossip | reserved | not used today |
+//! | 3, 4 | items, bytes | one-way, from whoever gives the stream; its number as `u32` follows |
+//! | 2 body, 5 gossip | reserved | not used today |
 //!
 //! On control and lanes, which are bidirectional, frames follow in both directions. Any other bidirectional stream is
 //! a violation; one that has not said what it is within `connect_timeout` is ended. A dialer need not wait for the acceptor's `Hello` to open its lanes and to send on
@@ -41,10 +42,13 @@
 //! | 1 | Hello | `[version, object_permits, connection_permits, inline_max, exports_max, deadline_ms, lanes, boot]` | the first frame each way |
 //! | 2 | Release | `[[[id, units, gone], ..]]` | units of imports go back |
 //! | 3 | Gone | `[id, reason]` | an object of the sender has ended |
+//! | 5 | Taken | `[bytes]` | so many bytes of one-way streams were read off the link, behind their numbers |
+//! | 6 | Window | `[stream, bytes]` | so much more may be sent on this stream |
+//! | 7 | Stop | `[stream, reason]` | no more of this stream is wanted, or its end was read |
 //! | 8 | GoAway | `[]` | the sender starts no more calls: later ones are answered `Draining` |
 //! | 9 | Close | `[code, reason]` | the sender is about to close |
 //!
-//! 4 to 7 and 10 to 12 are reserved (Pull, Taken, Window, Stop; Seen, Resume, Waiting). Unknown kinds with
+//! 4 and 10 to 12 are reserved (Pull; Seen, Resume, Waiting). Unknown kinds with
 //! the top bit set are skipped; all others are violations, a second Hello too.
 //!
 //! Fields of Hello: `version` is 1. `object_permits`, `connection_permits`: how many calls the sender takes
@@ -145,7 +149,7 @@
 //! | `Some(x)` | x |
 //! | enum | the name of a unit variant as a string; `{"Name": value}` for others |
 //! | `Result<T, E>` of a method | `{"Ok": value}` or `{"Err": error}` |
-//! | proxy, callback | extension type 1 of 2 bytes (`d5 01`): its index in the frame's reference table, `u16` |
+//! | proxy, callback, stream | extension type 1 of 2 bytes (`d5 01`): its index in the frame's reference table, `u16` |
 //!
 //! A method that returns `T`, or `Result<T, CallError>`, is replied to with `T` alone.
 //!
@@ -179,6 +183,8 @@
 //! | 0 | Dead | – | the object was gone when the frame was written |
 //! | 1 | Export | the sender | adds U = 2^40 to the sender's export and the receiver's import |
 //! | 2 | Home | the receiver | takes 1 off both; the import keeps at least 1 |
+//! | 3 | Source | – | a stream that the sender gives; `id` is its number, `fingerprint` 0 for items and 1 for bytes |
+//! | 4 | Sink | – | a stream that the receiver gives; likewise |
 //!
 //! Bit 7 of an Export says that the object has a lane of its own: the import is bound to no lane of others. Its
 //! holder opens a stream of kind 1 before its first call and sends all calls there; the host answers on the lane
@@ -265,9 +271,50 @@
 //!
 //! A caller outside of any handler sends no path. Depth above 64 is refused at the caller.
 //!
-//! # Large bodies and streams (N8)
+//! # Large bodies (N8)
 //!
-//! Not today. A body above `inline_max` is not sent; nothing of N8 is on the wire.
+//! Not today: a body above `inline_max` is not sent.
+//!
+//! # Streams of items and bytes (N8)
+//!
+//! Whoever writes the reference gives the number: even numbers are those of the side that dialed, odd ones of the other, and none is used
+//! twice on a connection. The producer opens a one-way QUIC stream: first byte 3 (items) or 4 (bytes), the number as
+//! `u32`; it always does, even if nobody wants the stream any more. It may arrive before the frame that names it; the
+//! consumer waits 10 s for that. Then items follow:
+//!
+//! `len: u32 · kind: u8 · [reference table] · body`, where `len` counts what follows it:
+//!
+//! | kind | | body |
+//! |---|---|---|
+//! | 0 | item | a MessagePack value; on a stream of bytes, bytes |
+//! | 1 | end | none |
+//! | 2 | error | a code `u8`, then: 0 the application's error in MessagePack; 1 unfinished, 2 panicked, 3 bad item, 4 idle, 5 disconnected, others: text |
+//! | + 128 | | a reference table as in frames stands before the body; not on streams of bytes |
+//!
+//! An item has a body of at most `item_max` (16 MiB), an error of 8 KiB. After an end or an error the producer finishes the
+//! QUIC stream; it never resets one, and the consumer never stops one. A stream that ends without
+//! either, or in the middle of an item, is *unfinished*; after Stop that is how it ends.
+//!
+//! **Window.** An item costs its bytes of the window, 64 at least; ends and errors cost nothing. 64 KiB may be sent before
+//! anything was taken. An item may be sent in parts as the window allows, but is begun only with room for its whole cost or for
+//! 5 KiB, so that a table is never cut. The consumer adds to the window as items are taken, in steps of half a window or more, and at
+//! once what a begun item lacks if somebody waits for it. More than the window allows is a violation.
+//!
+//! **Stop.** The consumer says Stop exactly once: when nobody wants more, or when it has read the end. Before
+//! it opens a Sink that it has named itself, it waits with it. The producer then ends, wherever it is, and forgets the number. Window or Stop for an
+//! unknown number, or after Stop, is a violation. The consumer reads to the end of the QUIC stream in any case and settles
+//! every table.
+//!
+//! **In the network.** The bytes of all one-way streams behind their numbers, written and not returned by Taken, are bounded by the
+//! sender: 256 KiB while calls are under way, 4 MiB while none are, and what bandwidth × delay asks for. Taken is said in steps of
+//! 64 KiB as the bytes are read off the link, whether or not anybody has taken the items.
+//!
+//! ```text
+//! 03 02000000                  a stream of items, number 2
+//! 02000000 00 07               item: 7
+//! 02000000 02 01               error: unfinished
+//! 01000000 01                  end
+//! ```
 //!
 //! # Order (N9)
 //!

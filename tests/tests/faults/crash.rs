@@ -48,6 +48,32 @@ fn a_server_killed_during_a_call_is_noticed_within_the_idle_time() {
 }
 
 #[test]
+fn a_server_killed_while_it_gives_a_stream_is_an_error_of_the_stream() {
+    run(async {
+        let mut server = Process::start(PROGRAM, &["serve", "127.0.0.1:0"]);
+        let address = server.told("listening").await;
+        let node = small_of(attentive()).start().await.unwrap();
+        let connection = node.connect(address).await.unwrap();
+        let probe: ProbingProxy = connection.root().await.unwrap();
+        let mut count = probe.count().await.unwrap();
+        for n in 0..10_000 {
+            assert_eq!(count.next().await, Some(Ok(n)));
+        }
+        server.kill().await;
+        let error = loop {
+            if let Err(error) = count.next().await.expect("it has no end") {
+                break error;
+            }
+        };
+        let reason = "nothing was heard of the peer for the idle time".to_owned();
+        assert_eq!(error, duologue::StreamError::Disconnected(reason));
+        assert_eq!(count.next().await, None);
+        drop((count, probe));
+        node.until(is_empty).await;
+    });
+}
+
+#[test]
 fn a_client_killed_during_a_call_is_noticed_within_the_idle_time() {
     run(async {
         let (tell, mut heard) = events();

@@ -14,6 +14,7 @@ mod handlers;
 mod lanes;
 mod limits;
 mod requests;
+mod streams;
 mod trust;
 
 use std::net::SocketAddr;

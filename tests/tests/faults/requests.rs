@@ -52,7 +52,7 @@ fn a_method_that_does_not_exist_is_named() {
     run(each_fails_alone(|root| {
         let call = |object, method| Frame::call(9, object, method, &(1, 2));
         vec![
-            (call(root, 12), fault::NO_SUCH_METHOD, "Probe::#12"),
+            (call(root, 13), fault::NO_SUCH_METHOD, "Probe::#13"),
             (call(root, u16::MAX), fault::NO_SUCH_METHOD, "Probe::#65535"),
             (call(0, 3), fault::NO_SUCH_METHOD, "Lobby::#3"),
         ]

@@ -28,4 +28,5 @@ mod reach;
 mod reconnect;
 mod reentry;
 mod restart;
+mod streams;
 mod trace;

@@ -6,11 +6,12 @@ use tokio::sync::oneshot;
 use super::book::{BODY_MIN, INTERFACES};
 use super::dice::{Act, Dice};
 use super::peer::Peer;
+use super::streams::Entry;
 use crate::answer::Answer;
 use crate::call::{Request, Sort};
 use crate::connection::Shared;
 use crate::error::{Fault, Ran};
-use crate::lobby::{self, Object};
+use crate::lobby;
 use crate::object::{Plain, Shape};
 use crate::proxy::{Handle, Target};
 use crate::tables::{CallKey, Tables};
@@ -18,7 +19,7 @@ use crate::trace::TraceContext;
 use crate::wire::{FaultCode, Path, Token};
 
 /// What replies carry: the call's number, and objects.
-pub(super) type Reply = Plain<(u64, Vec<Object>)>;
+pub(super) type Reply = Plain<(u64, Vec<Entry>)>;
 
 /// A call whose caller waits.
 #[derive(Debug)]
@@ -137,7 +138,9 @@ impl Peer {
                 }
                 let (number, objects) = Reply::read(&body, &refs).expect("the reply is well-formed");
                 assert_eq!(number, serial, "the answer belongs to another call");
-                self.holds.extend(objects.into_iter().map(|o| o.0).filter(|_| dice.one_in(2)));
+                for Entry(handle) in objects {
+                    self.keep(handle, dice);
+                }
             }
         }
     }

@@ -8,7 +8,7 @@ use foldhash::fast::FixedState;
 use super::flow::{self, Flow, Sent};
 use super::peer::{CONTROL, LANES, Peer};
 use crate::tables::{Tables, UNITS};
-use crate::wire::{self, Control, Frame, Kind, ObjectId, RefKind};
+use crate::wire::{self, Control, Frame, Kind, ObjectId, RefKind, Reference};
 
 /// What one export is worth according to the holder and to what is under way.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -27,7 +27,7 @@ pub(super) fn books([left, right]: &[Peer; 2]) {
     }
     left.shared.with(|l, _| {
         right.shared.with(|r, _| {
-            let (from_left, from_right) = (InFlight::of(&left.flows, l), InFlight::of(&right.flows, r));
+            let (from_left, from_right) = (InFlight::of(left, l), InFlight::of(right, r));
             direction(l, r, &from_left, &from_right);
             direction(r, l, &from_right, &from_left);
         });
@@ -48,12 +48,15 @@ struct InFlight<'a> {
     unsent: Vec<Frame>,
     /// The ends of notices that wait for the writer.
     done: Vec<(ObjectId, u32)>,
+    /// In the items of streams.
+    items: Vec<Reference>,
 }
 
 impl<'a> InFlight<'a> {
-    fn of(flows: &'a [Flow], tables: &Tables) -> InFlight<'a> {
-        let mut all = InFlight { under_way: Vec::new(), unsent: Vec::new(), done: Vec::new() };
-        all.under_way.extend(flows.iter().flat_map(Flow::under_way));
+    fn of(peer: &'a Peer, tables: &Tables) -> InFlight<'a> {
+        let items = peer.streams.references().copied().collect();
+        let mut all = InFlight { under_way: Vec::new(), unsent: Vec::new(), done: Vec::new(), items };
+        all.under_way.extend(peer.flows.iter().flat_map(Flow::under_way));
         for lane in tables.lanes.iter() {
             let (bytes, done) = lane.unsent();
             let frames = flow::frames(Bytes::copy_from_slice(bytes));
@@ -90,6 +93,12 @@ fn direction(host: &Tables, holder: &Tables, from_host: &InFlight<'_>, from_hold
     }
     for (id, units) in holder.imports.due() {
         claims.entry(id).or_default().units += units;
+    }
+    for r in from_host.items.iter().filter(|r| r.kind == RefKind::Export) {
+        claims.entry(r.id).or_default().units += UNITS;
+    }
+    for r in from_holder.items.iter().filter(|r| r.kind == RefKind::Home) {
+        claims.entry(r.id).or_default().units += 1;
     }
     for frame in from_host.frames() {
         for r in frame.options.refs.iter().filter(|r| r.kind == RefKind::Export) {
@@ -148,6 +157,11 @@ pub(super) fn rest(peers: &[Peer; 2]) {
         assert_eq!(tombs, 0, "I6: a holder of a dead object is never told, or has not given it back");
         let held = other.tables(|t| t.imports.len());
         assert_eq!(peer.tables(|t| t.exports.len()), held, "what is handed out is held");
+        let mut given = peer.tables(|t| t.streams.counts(true));
+        let taken = other.tables(|t| t.streams.counts(false));
+        // One whose consumer has gone waits to be begun, so that its producer can be told.
+        given.retain(|id, _| taken.contains_key(id));
+        assert_eq!(given, taken, "both sides of a stream count alike: what is allowed, what was sent");
     }
 }
 
@@ -158,6 +172,7 @@ pub(super) fn empty(peers: &[Peer; 2]) {
             quiet(t);
             assert_eq!((t.exports.len(), t.imports.len()), (0, 0), "exports and imports that nobody needs");
             assert_eq!(t.lanes.len(), LANES, "lanes of objects that nobody holds");
+            assert_eq!((t.streams.producing(), t.streams.consuming()), (0, 0), "streams that nobody needs");
         });
     }
 }
@@ -167,7 +182,9 @@ pub(super) fn ended(peer: &Peer) {
     peer.tables(|t| {
         quiet(t);
         assert_eq!((t.exports.len(), t.imports.len()), (0, 0), "exports and imports of an ended connection");
+        assert_eq!((t.streams.producing(), t.streams.consuming()), (0, 0), "streams of an ended connection");
         assert!(!t.exports.gone_is_due() && !t.imports.release_is_due(), "words for nobody");
+        assert!(!t.streams.control_is_due(), "words for nobody");
     });
     let lanes = (0..LANES).any(|lane| peer.has_to_write(lane));
     assert!(!lanes, "frames for nobody");

@@ -28,6 +28,14 @@ pub(super) enum Act {
     PassTime,
     Deliver,
     DeliverPart,
+    NameStream,
+    Give,
+    GiveWaits,
+    GiveStopped,
+    GiveEnd,
+    Unnamed,
+    Take,
+    DropTaking,
     Park,
     Overload,
     TooManyExports,
@@ -61,6 +69,14 @@ impl Act {
         Act::PassTime,
         Act::Deliver,
         Act::DeliverPart,
+        Act::NameStream,
+        Act::Give,
+        Act::GiveWaits,
+        Act::GiveStopped,
+        Act::GiveEnd,
+        Act::Unnamed,
+        Act::Take,
+        Act::DropTaking,
         Act::Park,
         Act::Overload,
         Act::TooManyExports,
@@ -68,8 +84,14 @@ impl Act {
 }
 
 /// How often each thing happened.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Debug)]
 pub(super) struct Tally([u64; Act::End as usize + 1]);
+
+impl Default for Tally {
+    fn default() -> Tally {
+        Tally([0; Act::End as usize + 1])
+    }
+}
 
 impl Tally {
     pub(super) fn of(&self, act: Act) -> u64 {

@@ -5,13 +5,13 @@ use super::book::Arrived;
 use super::caller::Reply;
 use super::dice::{Act, Dice};
 use super::peer::Peer;
+use super::streams::Entry;
 use super::watch::Watch;
 use crate::answer::Refs;
 use crate::connection::Shared;
 use crate::error::{Fault, Ran};
-use crate::lobby::Object;
 use crate::object::{LocalObject, Stop};
-use crate::proxy::Target;
+use crate::proxy::{Handle, Target};
 use crate::wire::FaultCode;
 
 impl Peer {
@@ -33,12 +33,22 @@ impl Peer {
         self.claim(&refs, dice);
     }
 
-    fn claim(&mut self, refs: &Refs, dice: &mut Dice) {
+    pub(super) fn claim(&mut self, refs: &Refs, dice: &mut Dice) {
         if dice.one_in(4) {
             return dice.count(Act::Undecoded);
         }
-        let all = (0..).map_while(|n| refs.get(n)).cloned();
-        self.holds.extend(all.filter(|_| dice.one_in(2)));
+        for handle in (0..).map_while(|n| refs.get(n)).cloned() {
+            self.keep(handle, dice);
+        }
+    }
+
+    /// What arrived is held, or not.
+    pub(super) fn keep(&mut self, handle: Handle, dice: &mut Dice) {
+        if let Some(handle) = self.take_stream(handle, dice)
+            && dice.one_in(2)
+        {
+            self.holds.push(handle);
+        }
     }
 
     /// Some call that has arrived is answered.
@@ -76,7 +86,7 @@ impl Peer {
             return fault(call, code);
         }
         dice.count(Act::Reply);
-        let objects = self.some_refs(dice).into_iter().map(Object).collect();
+        let objects = self.some_refs(dice).into_iter().map(Entry).collect();
         let serial = call.serial;
         call.incoming().reply::<Reply>((serial, objects));
     }

@@ -14,6 +14,7 @@ use super::book::{Book, INTERFACES, Inbox, Maker};
 use super::caller::Waiting;
 use super::dice::{Act, Dice};
 use super::flow::Flow;
+use super::streams::StreamWork;
 use super::watch::Watch;
 use crate::connection::Shared;
 use crate::node::Worker;
@@ -45,6 +46,7 @@ pub(super) struct Peer {
     pub(super) flows: Vec<Flow>,
     /// The numbers at this side of the lanes after the control stream; `None` when both halves have ended.
     pub(super) own_lanes: Vec<Option<usize>>,
+    pub(super) streams: StreamWork,
     /// The peer has said `Close`.
     pub(super) heard_close: bool,
     pub(super) ended: bool,
@@ -83,6 +85,7 @@ impl Peer {
             watches,
             flows,
             own_lanes,
+            streams: StreamWork::default(),
             heard_close,
             ended,
         }
@@ -199,7 +202,9 @@ impl Peer {
         let count = *dice.pick(&[0, 0, 1, 2, 3]);
         let mut refs = Vec::new();
         for _ in 0..count {
-            if dice.one_in(2) {
+            if dice.one_in(8) {
+                refs.push(self.stream_ref(dice));
+            } else if dice.one_in(2) {
                 if self.own.is_empty() || dice.one_in(3) {
                     self.own.push(self.maker.object(dice.pick(&INTERFACES)));
                 }

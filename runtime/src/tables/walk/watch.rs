@@ -25,7 +25,7 @@ impl Watch {
         let (remote, key) = match handle.target() {
             Target::Remote(_) => (true, key),
             Target::Local(object) => (false, Some(object.key())),
-            Target::Lazy(_) | Target::Dead => (false, None),
+            Target::Lazy(_) | Target::Dead | Target::Stream(_) => (false, None),
         };
         let closed = Box::pin(async move { handle.closed().await });
         let mut watch = Watch { closed, bell: Arc::default(), told: false, remote, key };

@@ -15,7 +15,7 @@ use super::dice::{Act, Dice};
 use super::peer::{CONTROL, LANES, Peer};
 use crate::connection::Ended;
 use crate::node::Worker;
-use crate::tables::{BulkLimits, TableLimits};
+use crate::tables::{BulkLimits, StreamLimits, TableLimits};
 
 /// How a walk ends.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -64,6 +64,7 @@ impl World {
             (limits[0].outbox_max, limits[1].outbox_max) = (15, 1 << 20);
         }
         let mut peers = limits.map(|limits| Peer::new(&book, &living, limits, worker));
+        peers[0].tables(|t| t.streams.dialed(true));
         peers.iter_mut().for_each(|p| p.favourites = if crowded { 1 } else { *dice.pick(&[2, 100]) });
         let hellos = [0, 1].map(|n: usize| peers[n].tables(|t| t.hello(LANES as u8, n as u64)));
         for (peer, hello) in peers.iter().zip(hellos.into_iter().rev()) {
@@ -95,6 +96,7 @@ impl World {
             }
         }
         self.rest();
+        self.take_all();
         check::rest(&self.peers);
         self.check_watches();
         self.wind_down();
@@ -108,7 +110,13 @@ impl World {
         match self.dice.below(100) {
             99 => self.pass_time(),
             n if n < self.writes => self.write(who),
-            n if n < 2 * self.writes => self.deliver_some(who),
+            n if n < 2 * self.writes => {
+                if self.dice.one_in(3) {
+                    self.read_stream(who);
+                } else {
+                    self.deliver_some(who);
+                }
+            }
             _ => self.act(who),
         }
         for peer in &mut self.peers {
@@ -152,7 +160,7 @@ impl World {
         let [left, right] = &mut self.peers;
         let (me, other) = if who == 0 { (left, right) } else { (right, left) };
         let dice = &mut self.dice;
-        match dice.below(52) {
+        match dice.below(64) {
             0..8 => me.call(dice, &other.shared, false),
             8..12 => me.call(dice, &other.shared, true),
             12..16 => me.drop_holder(dice),
@@ -161,6 +169,10 @@ impl World {
             30..46 => me.answer(dice),
             46..48 => me.drop_own(dice),
             48..50 => me.watch(dice, &other.shared),
+            50..53 => me.start_streams(dice),
+            53..58 => me.give(dice, false),
+            58..62 => me.take_item(dice),
+            62 => me.drop_taking(dice),
             _ => me.die(dice),
         }
     }
@@ -188,6 +200,15 @@ impl World {
         let count = if part { 1 + self.dice.below(len) } else { len };
         self.dice.count(if part { Act::DeliverPart } else { Act::Deliver });
         self.deliver(who, stream, count);
+    }
+
+    /// The bytes of some stream of items from `who` arrive.
+    fn read_stream(&mut self, who: usize) {
+        let [left, right] = &mut self.peers;
+        let (from, to) = if who == 0 { (left, right) } else { (right, left) };
+        if let Err(violation) = to.read_stream(from, &mut self.dice) {
+            panic!("an honest peer breaks a rule: {violation}");
+        }
     }
 
     fn deliver(&mut self, from: usize, stream: usize, count: usize) {
@@ -220,7 +241,7 @@ impl World {
             let idle = |s: usize| peer.flows[s].is_empty() && !peer.has_to_write(s);
             let sleeps = |s: usize| peer.flows[s].asleep || peer.flows[s].finished;
             let streams = (0..self.streams()).all(|s| idle(s) && sleeps(s));
-            streams && peer.inbox.lock().is_empty()
+            streams && peer.streams.is_at_rest() && peer.inbox.lock().is_empty()
         })
     }
 
@@ -237,9 +258,12 @@ impl World {
 
     pub(super) fn settle_step(&mut self) {
         let who = self.dice.below(2);
-        match self.dice.below(5) {
+        match self.dice.below(8) {
             0..2 => self.write(who),
             2..4 => self.deliver_some(who),
+            4 => self.read_stream(who),
+            5 => self.peers[who].start_streams(&mut self.dice),
+            6 => self.peers[who].give(&mut self.dice, true),
             _ if self.dice.one_in(4) => self.peers[who].begin(&mut self.dice),
             _ => self.peers[who].answer(&mut self.dice),
         }
@@ -247,6 +271,17 @@ impl World {
             peer.collect(&mut self.dice);
         }
         self.own_lanes();
+    }
+
+    /// Everybody takes what their streams give, until each producer has given what it had begun.
+    fn take_all(&mut self) {
+        let mut steps = 0;
+        while self.peers.iter().any(|p| p.streams.wants_to_give()) || !self.is_at_rest() {
+            steps += 1;
+            assert!(steps < REST_STEPS_MAX, "a producer has something to give, and it does not move");
+            self.settle_step();
+            self.peers[steps % 2].take_item(&mut self.dice);
+        }
     }
 
     fn check_watches(&mut self) {
@@ -266,7 +301,9 @@ impl World {
             let who = self.dice.below(2);
             self.peers[who].drop_holder(&mut self.dice);
             self.peers[who].drop_own(&mut self.dice);
+            self.peers[who].drop_taking(&mut self.dice);
             if self.peers.iter().all(|p| p.holds.is_empty() && p.own.is_empty() && p.watches.is_empty())
+                && self.peers.iter().all(|p| p.streams.is_empty())
                 && self.is_at_rest()
             {
                 return check::books(&self.peers);
@@ -323,6 +360,7 @@ impl World {
         let peer = &mut self.peers[who];
         peer.ended = true;
         peer.shared.end(ended);
+        peer.streams.end();
         peer.collect(&mut self.dice);
         assert!(peer.waiting.is_empty(), "somebody waits for an answer after the connection's end");
         check::ended(peer);
@@ -340,6 +378,7 @@ impl World {
                 peer.answer(&mut self.dice);
             }
             peer.collect(&mut self.dice);
+            peer.streams.drop_all();
             peer.holds.clear();
             peer.watches.clear();
             peer.own.clear();
@@ -364,6 +403,7 @@ fn limits(tight: bool, dice: &mut Dice) -> TableLimits {
         outbox_max: *dice.pick(&[100, 4_000, 1 << 20]),
         deadline_ms: 30_000,
         deadline_max_ms: 600_000,
+        streams: StreamLimits { pool: if tight { 0 } else { 1 << 20 }, item_max: 1 << 20 },
         bulk: BulkLimits { busy: 128 << 10, idle: 128 << 10, most: 128 << 10 },
     }
 }

@@ -7,6 +7,7 @@ pub mod errors;
 pub mod evolution;
 pub mod objects;
 pub mod reconnecting;
+pub mod streams;
 #[cfg(feature = "testing")]
 pub mod testing;
 pub mod two_sided;

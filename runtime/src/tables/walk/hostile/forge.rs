@@ -9,7 +9,7 @@ use crate::tables::walk::dice::Dice;
 use crate::tables::walk::peer::{CONTROL, LANES};
 use crate::wire::{
     self, CallId, Control, Head, Hello, Kind as FrameKind, ObjectId, Options, Path, RefKind, Reference,
-    Release, Token,
+    Release, StreamId, Token,
 };
 
 /// What breaks no rule that the victim could know of, and is not true.
@@ -107,10 +107,15 @@ pub(super) fn control_frame(message: &Control) -> Bytes {
 fn reference(dice: &mut Dice) -> Reference {
     let kind = match dice.below(20) {
         0..4 => RefKind::Dead,
-        4..19 => RefKind::Export,
+        4..17 => RefKind::Export,
+        17 => RefKind::Source,
+        18 => RefKind::Sink,
         _ => RefKind::Home,
     };
-    let fingerprint = INTERFACES[dice.below(INTERFACES.len())].fingerprint;
+    let fingerprint = match kind {
+        RefKind::Source | RefKind::Sink => dice.below(3) as u64,
+        _ => INTERFACES[dice.below(INTERFACES.len())].fingerprint,
+    };
     let hops = if dice.one_in(20) { 9 } else { 0 };
     Reference { kind, own_lane: false, hops, id: ObjectId(id(dice)), fingerprint }
 }
@@ -134,7 +139,9 @@ fn control(dice: &mut Dice) -> Control {
             lanes: 0,
             boot: 0,
         }),
-        3..20 => Control::Gone { id: ObjectId(id(dice)), reason: "so it says".into() },
+        3 => Control::Window { stream: StreamId(id(dice)), bytes: if dice.one_in(2) { 7 } else { u64::MAX } },
+        4 => Control::Stop { stream: StreamId(id(dice)), reason: "so it says".into() },
+        5..20 => Control::Gone { id: ObjectId(id(dice)), reason: "so it says".into() },
         _ => {
             let units = [0, 0, 0, 0, 0, 0, 0, 1, UNITS, u64::MAX];
             let release = |dice: &mut Dice| Release {
