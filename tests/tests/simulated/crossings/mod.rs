@@ -5,6 +5,7 @@ mod answers;
 mod close;
 mod dials;
 mod references;
+mod streams;
 mod undecoded;
 
 use std::sync::Arc;
@@ -33,6 +34,8 @@ trait House {
     async fn ask(&self) -> Result<u32, CallError>;
     /// A new thing, later.
     async fn open_after(&self, ms: u64) -> ThingProxy;
+    /// New things, one after the other.
+    fn many(&self) -> Streaming<ThingProxy>;
 }
 
 #[service]
@@ -103,6 +106,11 @@ impl House for Maker {
         sleep(Duration::from_millis(ms)).await;
         self.told.tell("answers".into());
         self.open()
+    }
+
+    fn many(&self) -> Streaming<ThingProxy> {
+        let maker = self.clone();
+        Streaming::from_iter((0..300).map(move |_| maker.open()))
     }
 }
 
