@@ -205,7 +205,12 @@ fn answer(delivery: Delivery) {
     match method {
         OPEN => match values::decode::<(Option<String>,)>(&body, &refs) {
             Ok((name,)) => match caller.try_connection() {
-                Some(connection) => call.reply::<Fallible<Opened, NoSuchService>>(opened(&connection, name)),
+                Some(connection) => match found(&connection, name.as_deref()) {
+                    Some(object) if object.is_dead() => {
+                        call.fault(Fault::never(FaultCode::GONE, &*object.reason().unwrap_or_default()));
+                    }
+                    found => call.reply::<Fallible<Opened, NoSuchService>>(opened(found, name)),
+                },
                 None => call.fault(Fault::never(FaultCode::GONE, "the connection has ended")),
             },
             Err(text) => call.fault(BadBody::new(text).into_fault()),
@@ -222,12 +227,15 @@ fn answer(delivery: Delivery) {
     }
 }
 
-fn opened(connection: &Connection, name: Option<String>) -> Result<Opened, NoSuchService> {
+fn found(connection: &Connection, name: Option<&str>) -> Option<LocalObject> {
     let instances = &connection.shared().instances;
-    let found = match &name {
+    match name {
         None => instances.root(connection),
         Some(name) => instances.named(name, connection),
-    };
+    }
+}
+
+fn opened(found: Option<LocalObject>, name: Option<String>) -> Result<Opened, NoSuchService> {
     match (found, name) {
         (Some(object), _) => {
             let descriptor = object.descriptor();

@@ -158,6 +158,11 @@ impl LocalObject {
         self.0.fate.dead.borrow().is_some()
     }
 
+    /// Why it is dead, if it is.
+    pub(crate) fn reason(&self) -> Option<Arc<str>> {
+        self.0.fate.reason()
+    }
+
     pub(crate) async fn ended(&self) -> Arc<str> {
         let mut dead = self.0.fate.dead.subscribe();
         match dead.wait_for(Option::is_some).await {

@@ -5,7 +5,7 @@ use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::{Duration, Instant};
 
 use duologue::prelude::*;
-use duologue::{Factory, Ran, Restart};
+use duologue::{Factory, OpenError, Ran, Restart};
 use duologue_tests::events::{Gate, Tell, events};
 use duologue_tests::nodes::{begin_all, dial, listen, pair, pair_of, run, small};
 
@@ -147,7 +147,12 @@ fn hasty(max: u32) -> Restart {
 
 async fn gone_after<T>(factory: impl Factory<T>, restart: Restart, panics: usize) -> CallError {
     let pair = pair_of(small().serve(factory).restart(restart), small()).await;
-    let till: TillProxy = pair.root().await;
+    let till: TillProxy = match pair.connection.root().await {
+        Ok(till) => till,
+        // It was over before it could be opened.
+        Err(OpenError::Call(error)) => return error,
+        Err(other) => panic!("{other}"),
+    };
     for _ in 0..panics {
         assert_eq!(till.boom().await, jammed());
     }
