@@ -2,6 +2,7 @@
 //!
 //! It holds no tests: those are the binaries in `tests/tests`, one per kind.
 
+pub mod busy;
 pub mod events;
 pub mod hostile;
 pub mod many;
