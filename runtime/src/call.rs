@@ -2,9 +2,11 @@
 
 mod notify;
 mod pending;
+mod promised;
 
 pub use notify::Notify;
 pub use pending::Pending;
+pub use promised::Promised;
 
 use std::any::Any;
 use std::fmt;
@@ -23,7 +25,7 @@ use crate::descriptor::Described;
 use crate::error::{CallError, EncodeError, Fault, NoError, Ran};
 use crate::node::Worker;
 use crate::object::{self, CallContext, Delivery, Interface, LocalObject, Nested, Replier, Shape, Stop};
-use crate::proxy::{Handle, Import, Target};
+use crate::proxy::{Handle, Import, Proxy, Target};
 use crate::tables::CallKey;
 use crate::trace::TraceContext;
 use crate::values::{self, ArgsOut};
@@ -45,6 +47,10 @@ pub(crate) struct Request {
     pub(crate) deadline_ms: u64,
     pub(crate) trace: Option<Box<TraceContext>>,
     pub(crate) sort: Sort,
+    /// Its answer is to be kept, for calls on it.
+    pub(crate) keep: bool,
+    /// It is itself a call on an answer that is promised.
+    pub(crate) on_answer: bool,
 }
 
 /// What its maker wants of a request.
@@ -241,6 +247,19 @@ impl<T, E> Call<T, E> {
         Pending::new(self)
     }
 
+    /// Sends the call now and gives a proxy on its result, which may be called before the result is there: see [`Promised`].
+    ///
+    /// ```text
+    /// let balance = bank.open("alice").pipelined().balance().await?; // one round trip
+    /// ```
+    pub fn pipelined(self) -> Promised<T, E>
+    where
+        T: Proxy,
+        E: fmt::Display + Send + 'static,
+    {
+        Promised::new(self)
+    }
+
     /// A future that sends the call and wants no answer: see [`Notify`].
     ///
     /// ```text
@@ -358,6 +377,8 @@ fn send(
                 deadline_ms,
                 trace: nested.trace,
                 sort,
+                keep: false,
+                on_answer: import.is_promise(),
             };
             let key = shared.start(import.slot(), import.id(), request, waiter, now)?;
             Of::Remote(import.clone(), key)
@@ -380,6 +401,27 @@ fn send(
         }
     };
     Ok((answer, Guard::new(of)))
+}
+
+/// Passes a call on as it came, with what it carried; gives its answer and what cancels it.
+pub(crate) fn pass_on(
+    handle: &Handle,
+    interface: Described,
+    method: u16,
+    body: Vec<u8>,
+    refs: Vec<Handle>,
+    context: &CallContext,
+    notice: bool,
+) -> Result<impl Future<Output = Answer> + Send + 'static, Fault> {
+    let sort = if notice { Sort::Notice } else { Sort::Call };
+    let payload = Payload::Encoded(body, refs);
+    let (answer, guard) =
+        send(handle, interface, method, payload, context.passed_on(), Instant::now(), sort)?;
+    Ok(async move {
+        let (mut guard, answer) = (guard, answer.await);
+        guard.answered = true;
+        answer.unwrap_or_else(|_| nobody_answered())
+    })
 }
 
 fn send_local(

@@ -58,7 +58,7 @@ mod trace;
 mod values;
 mod wire;
 
-pub use call::{Call, Notify, Pending};
+pub use call::{Call, Notify, Pending, Promised};
 pub use config::Config;
 pub use connection::{Connection, ConnectionStats, Ended, OpenError};
 pub use descriptor::{Access, Attribute, Descriptor, Method, Param};

@@ -8,11 +8,11 @@ use std::sync::{Arc, OnceLock};
 use parking_lot::Mutex;
 use serde::{Serialize, de::DeserializeOwned};
 
-use crate::connection::Shared;
+use crate::connection::{Dropped, Shared};
 use crate::descriptor::Described;
 use crate::object::{Interface, LocalObject};
 use crate::streaming::travel::StreamRef;
-use crate::wire::ObjectId;
+use crate::wire::{CallId, ObjectId};
 
 /// A typed address of an object. `#[service]` makes one for each interface.
 ///
@@ -172,6 +172,9 @@ impl Handle {
         match &self.0 {
             Target::Local(object) => (0, object.key()),
             Target::Lazy(lazy) => (0, lazy.key),
+            Target::Remote(import) if import.promise => {
+                (Arc::as_ptr(&import.shared) as usize, 1 << 32 | import.slot as u64)
+            }
             Target::Remote(import) => (Arc::as_ptr(&import.shared) as usize, u64::from(import.id.0)),
             Target::Dead | Target::Stream(_) => (1, 0),
         }
@@ -196,6 +199,9 @@ impl fmt::Debug for Handle {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match &self.0 {
             Target::Local(object) => write!(f, "local {object:?}"),
+            Target::Remote(import) if import.promise => {
+                write!(f, "promised on connection {}", import.shared.id)
+            }
             Target::Remote(import) => write!(f, "remote #{} of connection {}", import.id.0, import.shared.id),
             Target::Lazy(lazy) => write!(f, "local #{}", lazy.key),
             Target::Dead => f.write_str("gone"),
@@ -210,7 +216,9 @@ pub(crate) struct Import {
     /// Keeps the node running while a proxy is held.
     _life: Option<Arc<crate::node::Life>>,
     slot: usize,
+    /// Of a promise: the number of the call whose answer it is.
     id: ObjectId,
+    promise: bool,
     /// Why the object has ended, for those who hold on to it.
     gone: OnceLock<Arc<str>>,
     /// What the peer says of it, once it was asked.
@@ -219,14 +227,23 @@ pub(crate) struct Import {
 
 impl Import {
     pub(crate) fn new(shared: &Arc<Shared>, slot: usize, id: ObjectId) -> Arc<Import> {
-        Arc::new(Import {
-            shared: shared.clone(),
-            _life: shared.life(),
-            slot,
-            id,
-            gone: OnceLock::new(),
-            interface: OnceLock::new(),
-        })
+        Import::with(shared, slot, id, false)
+    }
+
+    /// It stands for the answer of a call.
+    pub(crate) fn promise(shared: &Arc<Shared>, slot: usize, call: CallId) -> Arc<Import> {
+        Import::with(shared, slot, ObjectId(call.0), true)
+    }
+
+    fn with(shared: &Arc<Shared>, slot: usize, id: ObjectId, promise: bool) -> Arc<Import> {
+        let (shared, _life) = (shared.clone(), shared.life());
+        let (gone, interface) = Default::default();
+        Arc::new(Import { shared, _life, slot, id, promise, gone, interface })
+    }
+
+    /// Whether it stands for an answer that may not be there yet.
+    pub(crate) fn is_promise(&self) -> bool {
+        self.promise
     }
 
     pub(crate) fn shared(&self) -> &Arc<Shared> {
@@ -260,8 +277,10 @@ impl Import {
 impl Drop for Import {
     /// Only says so: whether the import is released is decided under the connection's lock, which re-checks.
     fn drop(&mut self) {
-        if self.id != ObjectId::LOBBY {
-            self.shared.dropped(self.id);
+        if self.promise {
+            self.shared.dropped(Dropped::Promise(self.slot as u32));
+        } else if self.id != ObjectId::LOBBY {
+            self.shared.dropped(Dropped::Object(self.id));
         }
     }
 }

@@ -33,6 +33,8 @@ pub(crate) const FRAME_MAX: usize = 16 * 1024 - 4;
 pub(crate) const CONTROL_MAX: usize = 64 * 1024;
 /// The longest path of tokens and the deepest chain of calls.
 pub(crate) const DEPTH_MAX: u8 = 64;
+/// The most answers that are kept for pipelined calls, on one lane and in one direction.
+pub(crate) const KEPT_MAX: usize = 4_096;
 /// The most references one frame may carry.
 pub(crate) const REFERENCES_MAX: usize = 256;
 

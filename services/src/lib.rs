@@ -110,8 +110,8 @@ pub use runtime::{
     Access, AppError, Args, Attribute, AttributeError, Call, CallError, Caller, Config, ConnectError,
     Connecting, Connection, ConnectionStats, Descriptor, DynCall, DynError, DynProxy, DynService, Ended,
     Factory, Method, NoError, Node, NodeBuilder, NodeError, NodeStats, Notify, OpenError, Param,
-    ParseTraceError, Pending, Proxy, Ran, Reconnect, ReconnectError, ReconnectState, Reconnecting, Restart,
-    Serve, TraceContext, Value, ValueError, args,
+    ParseTraceError, Pending, Promised, Proxy, Ran, Reconnect, ReconnectError, ReconnectState, Reconnecting,
+    Restart, Serve, TraceContext, Value, ValueError, args,
 };
 pub use runtime::{
     ByteStream, ByteWriter, StreamClosed, StreamError, StreamFailure, StreamSender, Streaming,

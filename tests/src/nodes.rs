@@ -117,6 +117,7 @@ pub fn is_at_rest(stats: NodeStats) -> bool {
         && total.imports == 0
         && total.calls_awaiting == 0
         && total.calls_running == 0
+        && total.answers_kept == 0
         && total.permits_out == 0
         && total.giving == 0
         && total.taking == 0

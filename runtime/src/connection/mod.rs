@@ -12,7 +12,7 @@ mod streams;
 
 pub(crate) use actor::Message;
 pub(crate) use open::{HelloError, accepted, dialed};
-pub(crate) use shared::Shared;
+pub(crate) use shared::{Dropped, Shared};
 
 use std::fmt;
 use std::net::SocketAddr;
@@ -127,6 +127,8 @@ pub struct ConnectionStats {
     pub calls_awaiting: usize,
     /// Calls of the peer that are not answered.
     pub calls_running: usize,
+    /// Answers of this side that are kept for calls which the peer pipelines.
+    pub answers_kept: usize,
     /// Permits of 1 KiB that are out.
     pub permits_out: usize,
     /// Lanes and the control stream.
@@ -143,6 +145,7 @@ impl std::ops::AddAssign for ConnectionStats {
         self.imports += other.imports;
         self.calls_awaiting += other.calls_awaiting;
         self.calls_running += other.calls_running;
+        self.answers_kept += other.answers_kept;
         self.permits_out += other.permits_out;
         self.streams += other.streams;
         self.giving += other.giving;
@@ -242,6 +245,7 @@ impl Connection {
                 imports: tables.imports.len(),
                 calls_awaiting: tables.calls.len(),
                 calls_running: tables.running.len(),
+                answers_kept: tables.kept.len(),
                 permits_out: tables.permits_out() as usize,
                 streams: if ended { 0 } else { tables.lanes.len() + 1 },
                 giving: tables.streams.producing(),

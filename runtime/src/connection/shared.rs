@@ -23,7 +23,8 @@ use crate::proxy::{Handle, Import, Target};
 use crate::services::Instances;
 use crate::streaming::Format;
 use crate::streaming::travel::Produce;
-use crate::tables::{CallKey, Events, Tables, Waiter, Wakers};
+use crate::tables::{CallKey, Callee, Events, Tables, Waiter, Wakers};
+use crate::values;
 use crate::wire::{CallId, ObjectId, Reference, StreamId};
 
 /// How much longer than its deadline a call waits for what its host has to say of it, beside the way there and back.
@@ -39,7 +40,7 @@ pub(crate) struct Shared {
     pub(crate) worker: Worker,
     tables: Mutex<Tables>,
     /// Imports whose last handle was dropped; looked at by the control writer.
-    dropped: Mutex<Vec<ObjectId>>,
+    dropped: Mutex<Vec<Dropped>>,
     /// Streams whose last handle was dropped, and those that the peer wants and somebody gives, or nobody; likewise.
     dropped_streams: Mutex<Vec<StreamId>>,
     claimed_streams: Mutex<Vec<Claimed>>,
@@ -66,6 +67,14 @@ pub(crate) struct Shared {
 }
 
 type Claimed = (StreamId, Format, Option<Box<dyn Produce>>);
+
+/// An import of which the last handle was dropped.
+#[derive(Clone, Copy, Debug)]
+pub(crate) enum Dropped {
+    Object(ObjectId),
+    /// By its slot.
+    Promise(u32),
+}
 
 /// Who is at the other end.
 #[derive(Clone, Copy, Debug)]
@@ -164,6 +173,7 @@ impl Shared {
         let (result, due, wakers) = {
             let mut tables = self.tables.lock();
             let result = verbs(&mut tables, events);
+            tables.sweep(events);
             (result, tables.control_is_due(), tables.take_wakers())
         };
         wake(wakers);
@@ -211,6 +221,7 @@ impl Shared {
         events.requests.clear();
         events.unwanted.clear();
         events.unstarted.clear();
+        events.refs.clear();
     }
 
     /// Sends a call or queues it for permits.
@@ -245,10 +256,36 @@ impl Shared {
         }
     }
 
+    /// The same for a call whose answer is promised; the import that stands for that answer comes back too.
+    pub(crate) fn start_kept(
+        self: &Arc<Self>,
+        slot: usize,
+        id: ObjectId,
+        request: Request,
+        waiter: Waiter,
+        now: Instant,
+    ) -> Result<(CallKey, Arc<Import>), Fault> {
+        self.register(&request.refs)?;
+        let now_ms = self.millis(now);
+        let started = self.with(|tables, _| {
+            let key = tables.start(slot, id, request, waiter, now_ms)?;
+            let promise = tables.promised_by(key).expect("it was asked for");
+            let import = Import::promise(self, promise, key.call());
+            if let Some(entry) = tables.imports.promised(promise) {
+                entry.handle = Arc::downgrade(&import);
+            }
+            Ok((key, import))
+        });
+        self.timer.notify_one();
+        started.map_err(|refused: Box<(Fault, Request)>| refused.0)
+    }
+
     /// What is about to be handed over must tell this connection when it ends; what belongs to another cannot go.
     fn register(self: &Arc<Self>, handles: &[Handle]) -> Result<(), Fault> {
         for handle in handles {
             match handle.target() {
+                Target::Local(object) if object.is_promise() => return Err(promised()),
+                Target::Remote(import) if import.is_promise() => return Err(promised()),
                 Target::Local(object) => object.exported_on(self),
                 Target::Remote(import) if !Arc::ptr_eq(import.shared(), self) => {
                     let text = "a proxy of one connection cannot be handed over on another";
@@ -271,21 +308,14 @@ impl Shared {
         self: &Arc<Self>,
         lane: usize,
         call: Option<CallId>,
-        object: ObjectId,
+        callee: Callee,
         cost: u32,
         outcome: Result<(&[u8], &[Handle]), Fault>,
     ) {
-        let outcome = outcome.and_then(|(body, handles)| {
-            self.register(handles).map_err(|fault| Fault {
-                code: crate::wire::FaultCode::BAD_REPLY,
-                ran: crate::Ran::Yes,
-                text: fault.text,
-            })?;
-            Ok((body, handles))
-        });
+        let outcome = self.registered(outcome);
         let wakers = {
             let mut tables = self.tables.lock();
-            tables.finish(lane, call, object, cost, outcome);
+            tables.finish(lane, call, callee, cost, outcome);
             tables.take_wakers()
         };
         wake(wakers);
@@ -297,18 +327,67 @@ impl Shared {
         self.with(|tables, _| tables.bulk.round_trip(micros, now_ms));
     }
 
+    fn registered<'a>(
+        self: &Arc<Self>,
+        outcome: Result<(&'a [u8], &'a [Handle]), Fault>,
+    ) -> Result<(&'a [u8], &'a [Handle]), Fault> {
+        let (body, handles) = outcome?;
+        self.register(handles).map_err(|fault| Fault {
+            code: crate::wire::FaultCode::BAD_REPLY,
+            ran: crate::Ran::Yes,
+            text: fault.text,
+        })?;
+        Ok((body, handles))
+    }
+
+    /// The same for an answer that is kept: what waits for it is handed to its object before it is given. `complaint` is the application's own
+    /// error, if that is what it is.
+    pub(crate) fn finish_kept(
+        self: &Arc<Self>,
+        lane: usize,
+        call: CallId,
+        callee: Callee,
+        cost: u32,
+        outcome: Result<(&[u8], &[Handle]), Fault>,
+        complaint: Option<String>,
+    ) {
+        let outcome = self.registered(outcome);
+        let object = match (&outcome, complaint) {
+            (Err(_), _) => None,
+            (_, Some(error)) => Some(Err(error)),
+            (Ok((body, handles)), None) => Some(values::promised(body, handles)),
+        };
+        let mut outcome = Some(outcome);
+        loop {
+            let more = self.with(|tables, events| {
+                match &object {
+                    Some(Ok(object)) if tables.fulfil(lane, call, object, events) => return true,
+                    Some(Err(cause)) => tables.break_kept(lane, call, cause.as_str().into()),
+                    _ => {}
+                }
+                if let Some(outcome) = outcome.take() {
+                    tables.finish(lane, Some(call), callee, cost, outcome);
+                }
+                false
+            });
+            if !more {
+                return;
+            }
+        }
+    }
+
     pub(crate) fn replier(
         self: &Arc<Self>,
         lane: usize,
         call: Option<CallId>,
-        object: ObjectId,
+        callee: Callee,
         cost: u32,
     ) -> Replier {
-        Replier::remote(self.clone(), lane, call, object, cost)
+        Replier::remote(self.clone(), lane, call, callee, cost)
     }
 
     /// The last handle of an import was dropped.
-    pub(crate) fn dropped(&self, id: ObjectId) {
+    pub(crate) fn dropped(&self, id: Dropped) {
         let mut dropped = self.dropped.lock();
         if self.ended.borrow().is_some() {
             return;
@@ -326,9 +405,13 @@ impl Shared {
         let dropped = std::mem::take(&mut *self.dropped.lock());
         let streams = std::mem::take(&mut *self.dropped_streams.lock());
         let claimed = std::mem::take(&mut *self.claimed_streams.lock());
+        let now_ms = self.now_ms();
         self.with(|tables, events| {
-            for id in dropped {
-                tables.let_go(id, events);
+            for dropped in dropped {
+                match dropped {
+                    Dropped::Object(id) => tables.let_go(id, events),
+                    Dropped::Promise(slot) => tables.let_go_promise(slot as usize, now_ms, events),
+                }
             }
             for id in streams {
                 tables.streams.let_go(id, "dropped");
@@ -442,6 +525,11 @@ impl Shared {
             self.shells.notify_waiters();
         }
     }
+}
+
+fn promised() -> Fault {
+    let text = "a promised proxy cannot be handed over; await it for one that can";
+    Fault::never(crate::wire::FaultCode::NOT_SENT, text)
 }
 
 fn wake(wakers: Wakers) {

@@ -101,6 +101,12 @@ impl CallContext {
         self.depth
     }
 
+    /// What a call made on behalf of this one carries, if this one is only passed on.
+    pub(crate) fn passed_on(&self) -> Nested {
+        let (depth, path, deadline) = (self.depth, self.path.clone(), self.deadline);
+        Nested { depth, path, deadline, trace: self.inherited() }
+    }
+
     pub(crate) fn path(&self) -> &[Token] {
         &self.path
     }

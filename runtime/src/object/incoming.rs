@@ -10,8 +10,9 @@ use crate::answer::{Answer, Refs};
 use crate::connection::Shared;
 use crate::descriptor::{Described, Method};
 use crate::error::{CallError, Fault, NoError, Ran};
+use crate::tables::Callee;
 use crate::values;
-use crate::wire::{CallId, FaultCode, ObjectId};
+use crate::wire::{CallId, FaultCode};
 
 /// A call of the peer, not yet decoded.
 #[derive(Debug)]
@@ -99,6 +100,8 @@ pub(crate) struct Replier {
     to: ReplyTo,
     /// Whether the method has been entered: what a dropped replier says.
     pub(crate) began: bool,
+    /// Calls may wait for the object that the answer brings.
+    keep: bool,
 }
 
 #[derive(Debug)]
@@ -107,7 +110,7 @@ enum ReplyTo {
         shared: Arc<Shared>,
         lane: usize,
         call: Option<CallId>,
-        object: ObjectId,
+        callee: Callee,
         cost: u32,
     },
     Local(oneshot::Sender<Answer>),
@@ -124,18 +127,24 @@ impl Replier {
         shared: Arc<Shared>,
         lane: usize,
         call: Option<CallId>,
-        object: ObjectId,
+        callee: Callee,
         cost: u32,
     ) -> Replier {
-        Replier { to: ReplyTo::Remote { shared, lane, call, object, cost }, began: false }
+        Replier { to: ReplyTo::Remote { shared, lane, call, callee, cost }, began: false, keep: false }
+    }
+
+    /// The same for an answer that is to be kept, or not.
+    pub(crate) fn kept(mut self, keep: bool) -> Replier {
+        self.keep = keep;
+        self
     }
 
     pub(crate) fn local(waiter: oneshot::Sender<Answer>) -> Replier {
-        Replier { to: ReplyTo::Local(waiter), began: false }
+        Replier { to: ReplyTo::Local(waiter), began: false, keep: false }
     }
 
     pub(crate) fn notice() -> Replier {
-        Replier { to: ReplyTo::Notice, began: false }
+        Replier { to: ReplyTo::Notice, began: false, keep: false }
     }
 
     /// Whether nobody waits for the outcome.
@@ -144,11 +153,17 @@ impl Replier {
     }
 
     pub(crate) fn encoded(waiter: oneshot::Sender<Answer>) -> Replier {
-        Replier { to: ReplyTo::Encoded(waiter), began: false }
+        Replier { to: ReplyTo::Encoded(waiter), began: false, keep: false }
     }
 
     pub(crate) fn nobody() -> Replier {
-        Replier { to: ReplyTo::Nobody, began: false }
+        Replier { to: ReplyTo::Nobody, began: false, keep: false }
+    }
+
+    /// Whether calls may wait for the object that the answer brings.
+    #[cfg(test)]
+    pub(crate) fn keeps(&self) -> bool {
+        self.keep
     }
 
     /// Gives up the duty; the call's number, for whoever takes it over.
@@ -168,14 +183,18 @@ impl Replier {
             ReplyTo::Encoded(_) => values::encode(None, |out| R::write(&value, out)),
             _ => Ok(Default::default()),
         };
+        let complaint = if self.keep { R::complaint(&value) } else { None };
         match std::mem::replace(&mut self.to, ReplyTo::Nobody) {
-            ReplyTo::Remote { shared, lane, call, object, cost } => match encoded {
-                Ok((body, refs)) => shared.finish(lane, call, object, cost, Ok((&body, &refs))),
-                Err(e) => {
-                    let fault = Fault::new(FaultCode::BAD_REPLY, Ran::Yes, e.to_string());
-                    shared.finish(lane, call, object, cost, Err(fault));
+            ReplyTo::Remote { shared, lane, call, callee, cost } => {
+                let encoded = match &encoded {
+                    Ok((body, refs)) => Ok((&body[..], &refs[..])),
+                    Err(e) => Err(Fault::new(FaultCode::BAD_REPLY, Ran::Yes, e.to_string())),
+                };
+                match call.filter(|_| self.keep) {
+                    Some(call) => shared.finish_kept(lane, call, callee, cost, encoded, complaint),
+                    None => shared.finish(lane, call, callee, cost, encoded),
                 }
-            },
+            }
             ReplyTo::Local(waiter) => {
                 let _ = waiter.send(Answer::Local(Box::new(value)));
             }
@@ -194,12 +213,15 @@ impl Replier {
         match answer {
             Answer::Fault(fault) => self.send_fault(fault),
             answer => match std::mem::replace(&mut self.to, ReplyTo::Nobody) {
-                ReplyTo::Remote { shared, lane, call, object, cost } => {
+                ReplyTo::Remote { shared, lane, call, callee, cost } => {
                     let outcome = match &answer {
                         Answer::Reply { body, refs } => Ok((&**body, refs.handles())),
                         _ => Ok((&[][..], &[][..])),
                     };
-                    shared.finish(lane, call, object, cost, outcome);
+                    match call.filter(|_| self.keep) {
+                        Some(call) => shared.finish_kept(lane, call, callee, cost, outcome, None),
+                        None => shared.finish(lane, call, callee, cost, outcome),
+                    }
                 }
                 ReplyTo::Local(waiter) | ReplyTo::Encoded(waiter) => {
                     let _ = waiter.send(answer);
@@ -223,9 +245,10 @@ impl Replier {
 
     fn send_fault(&mut self, fault: Fault) {
         match std::mem::replace(&mut self.to, ReplyTo::Nobody) {
-            ReplyTo::Remote { shared, lane, call, object, cost } => {
-                shared.finish(lane, call, object, cost, Err(fault));
-            }
+            ReplyTo::Remote { shared, lane, call, callee, cost } => match call.filter(|_| self.keep) {
+                Some(call) => shared.finish_kept(lane, call, callee, cost, Err(fault), None),
+                None => shared.finish(lane, call, callee, cost, Err(fault)),
+            },
             ReplyTo::Local(waiter) | ReplyTo::Encoded(waiter) => {
                 let _ = waiter.send(Answer::Fault(fault));
             }

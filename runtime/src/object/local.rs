@@ -154,6 +154,10 @@ impl LocalObject {
         self.0.interface == TypeId::of::<P>()
     }
 
+    pub(crate) fn is_promise(&self) -> bool {
+        self.0.mailbox.is_promise()
+    }
+
     pub(crate) fn is_dead(&self) -> bool {
         self.0.fate.dead.borrow().is_some()
     }
@@ -222,6 +226,10 @@ pub(crate) enum Hook {
 
 /// How messages reach an actor of any type.
 pub(crate) trait Mailbox: Send + Sync {
+    /// Whether it stands for a result that may not be there yet.
+    fn is_promise(&self) -> bool {
+        false
+    }
     /// Calls of peers, to be decoded first, in this order.
     fn deliver(&self, batch: SmallVec<[Delivery; 1]>);
     /// A call from within the process.

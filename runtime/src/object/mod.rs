@@ -8,6 +8,7 @@ mod hosted;
 mod incoming;
 mod local;
 mod make;
+mod promise;
 mod restart;
 mod shape;
 mod starts;
@@ -22,6 +23,7 @@ pub(crate) use incoming::{Delivery, Replier};
 pub(crate) use local::{Fate, Hook, Mailbox, fresh_key, host_as, local_as};
 pub use local::{LocalObject, host, local};
 pub use make::Make;
+pub(crate) use promise::{Promise, Unsettled};
 pub use restart::Restart;
 pub use shape::{Data, Fallible, Faulting, Plain, ResultLike, Shape};
 

@@ -183,6 +183,8 @@ impl Relay {
             deadline_ms: shared.millis(context.deadline()),
             trace: context.trace().map(|traced| Box::new(traced.context)),
             sort: call.sort,
+            keep: false,
+            on_answer: false,
         };
         let (waiter, answer) = oneshot::channel();
         let key = shared.start(target.slot(), target.id(), request, waiter, Instant::now())?;

@@ -8,22 +8,37 @@ impl Tables {
         &mut self,
         lane: usize,
         call: Option<CallId>,
-        object: ObjectId,
+        callee: Callee,
         cost: u32,
         outcome: Result<(&[u8], &[Handle]), Fault>,
     ) {
         if self.ended.is_some() {
             return;
         }
+        let broken = self.finish_one(lane, call, callee, cost, outcome);
+        if let Some((call, cause)) = broken {
+            self.break_kept(lane, call, cause);
+        }
+    }
+
+    /// The same, without those that wait for this answer: gives why they wait in vain.
+    pub(super) fn finish_one(
+        &mut self,
+        lane: usize,
+        call: Option<CallId>,
+        callee: Callee,
+        cost: u32,
+        outcome: Result<(&[u8], &[Handle]), Fault>,
+    ) -> Option<(CallId, Arc<str>)> {
         let Some(call) = call else {
             self.running.notice_done(cost);
-            self.exports.answered(object, 1);
-            self.lanes[lane].done(object, cost);
+            self.answered(lane, callee);
+            self.lanes[lane].done(callee, cost);
             self.lanes[lane].answered();
-            return;
+            return None;
         };
-        let Some(run) = self.running.remove(lane, call) else { return };
-        self.exports.answered(run.object, 1);
+        let run = self.running.remove(lane, call)?;
+        self.answered(lane, run.callee);
         self.lanes[lane].answered();
         let outcome = outcome.and_then(|(body, handles)| {
             if body.len() > self.limits.inline_max {
@@ -45,6 +60,10 @@ impl Tables {
             })?;
             Ok((body, refs))
         });
+        let broken = match &outcome {
+            Err(fault) if self.kept.has(lane, call) => Some((call, cause_of(fault))),
+            _ => None,
+        };
         let outbox = &mut self.lanes[lane];
         let head = |kind, flags, method| Head { kind, flags, method, call, object: ObjectId(0) };
         match outcome {
@@ -63,6 +82,14 @@ impl Tables {
             }
         }
         self.pause_if_full(lane);
+        broken
+    }
+
+    fn answered(&mut self, lane: usize, callee: Callee) {
+        match callee {
+            Callee::Object(object) => self.exports.answered(object, 1),
+            Callee::Answer(parent) => self.kept.answered(lane, parent),
+        }
     }
 
     /// The writers that have something to do; they are woken after the lock is released.
@@ -85,8 +112,8 @@ impl Tables {
         while !self.lanes.any_full(self.limits.outbox_max)
             && let Some(parked) = self.parked_faults.pop_front()
         {
-            let ParkedFault { lane, call, object, cost, fault } = parked;
-            self.finish(lane, call, object, cost, Err(fault));
+            let ParkedFault { lane, call, callee, cost, fault } = parked;
+            self.finish(lane, call, callee, cost, Err(fault));
         }
         self.grant(now_ms, events);
         // Without anything taken before, what was granted just now.

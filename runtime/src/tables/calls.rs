@@ -42,17 +42,23 @@ pub(crate) struct Slot {
     pub(crate) cancelled: bool,
     /// Its deadline has passed; what the peer has to say of it is awaited for a moment more.
     pub(crate) late: bool,
+    /// Its answer was promised: the slot of the import that stands for it. The number is in use until the promise is finished.
+    pub(crate) promise: Option<u32>,
+    /// It was answered, and only its promise keeps it.
+    answered: bool,
 }
 
 #[derive(Debug, Default)]
 pub(crate) struct Calls {
     slots: Slab<Slot>,
     generation: u32,
+    answered: usize,
 }
 
 impl Calls {
+    /// The calls that are not answered.
     pub(crate) fn len(&self) -> usize {
-        self.slots.len()
+        self.slots.len() - self.answered
     }
 
     pub(crate) fn insert(
@@ -76,13 +82,15 @@ impl Calls {
             queued: None,
             cancelled: false,
             late: false,
+            promise: None,
+            answered: false,
         };
         let index = self.slots.insert(slot);
         CallKey { index: index as u32, generation }
     }
 
     pub(crate) fn get(&mut self, key: CallKey) -> Option<&mut Slot> {
-        self.slots.get_mut(key.index as usize).filter(|s| s.generation == key.generation)
+        self.slots.get_mut(key.index as usize).filter(|s| s.generation == key.generation && !s.answered)
     }
 
     /// The key of the call that has this number now.
@@ -98,10 +106,34 @@ impl Calls {
     /// An answer arrives on `lane`.
     pub(crate) fn answer(&mut self, call: CallId, lane: usize) -> Result<Slot, Violation> {
         match self.slots.get(call.0 as usize) {
-            Some(slot) if slot.lane == lane && slot.queued.is_none() => {}
+            Some(slot) if slot.lane == lane && slot.queued.is_none() && !slot.answered => {}
             _ => return Err(Violation::UnknownAnswer),
         }
+        let slot = &mut self.slots[call.0 as usize];
+        if slot.promise.is_some() {
+            slot.answered = true;
+            self.answered += 1;
+            return Ok(Slot { waiter: slot.waiter.take(), queued: None, ..*slot });
+        }
         Ok(self.slots.remove(call.0 as usize))
+    }
+
+    /// The import that stands for the answer of a call.
+    pub(crate) fn promise_of(&self, call: CallId, lane: usize) -> Option<usize> {
+        let slot = self.slots.get(call.0 as usize).filter(|slot| slot.lane == lane)?;
+        slot.promise.map(|import| import as usize)
+    }
+
+    /// Nothing more will be asked of its answer. Gives the key if the answer is not there yet.
+    pub(crate) fn finish(&mut self, call: CallId) -> Option<CallKey> {
+        let slot = self.slots.get_mut(call.0 as usize)?;
+        slot.promise = None;
+        if slot.answered {
+            self.answered -= 1;
+            self.slots.remove(call.0 as usize);
+            return None;
+        }
+        Some(CallKey { index: call.0, generation: slot.generation })
     }
 
     /// The calls on one import that are still waiting for permits.
@@ -115,11 +147,12 @@ impl Calls {
 
     #[cfg(test)]
     pub(crate) fn iter(&self) -> impl Iterator<Item = (CallId, &Slot)> + '_ {
-        self.slots.iter().map(|(n, s)| (CallId(n as u32), s))
+        self.slots.iter().filter(|(_, s)| !s.answered).map(|(n, s)| (CallId(n as u32), s))
     }
 
     /// All of them, at the end of the connection.
     pub(crate) fn drain(&mut self) -> Vec<Slot> {
+        self.answered = 0;
         self.slots.drain().collect()
     }
 }

@@ -11,7 +11,7 @@ use slab::Slab;
 use super::exports::UNITS;
 use super::{RandomState, Violation, mutation};
 use crate::proxy::Import;
-use crate::wire::{ObjectId, Release};
+use crate::wire::{CallId, ObjectId, Release};
 
 /// The table of what was received on one connection.
 #[derive(Debug)]
@@ -23,6 +23,18 @@ pub(crate) struct Imports {
     max: usize,
     /// Own lanes of imports that have ended.
     to_retire: Vec<usize>,
+    /// How many of the slots stand for answers that were promised.
+    promises: usize,
+    /// Promises that have just ended.
+    finished: Vec<Finished>,
+}
+
+/// A promise that nobody holds and on which nothing is unanswered.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Finished {
+    pub(crate) lane: usize,
+    /// The call whose answer was promised; `None` if it was never sent.
+    pub(crate) call: Option<CallId>,
 }
 
 /// Of an import with a lane of its own that was not called yet.
@@ -30,20 +42,27 @@ pub(super) const NO_LANE: usize = usize::MAX;
 
 #[derive(Debug)]
 pub(crate) struct Entry {
+    /// Of a promise: the number of the call whose answer it is.
     pub(crate) id: ObjectId,
     /// The lane on which it first arrived, or its own; all calls to it go there.
     pub(crate) lane: usize,
     /// The lane is nobody else's.
     own_lane: bool,
+    /// Of a promise: whose method numbers the host was told, 0 before.
     pub(crate) fingerprint: u64,
     /// The handle that all its holders share; dangling when nobody holds it.
     pub(crate) handle: Weak<Import>,
     units: u64,
     held: bool,
+    /// It stands for the answer of a call, to which calls are sent before it is there.
+    promise: bool,
+    /// Of a promise: its call was never sent.
+    orphan: bool,
     /// Calls and notices that wait for permits: their handle may be gone, and they are still to be sent.
     queued: u32,
     out: u32,
-    dead: Option<Arc<str>>,
+    /// Why it is gone, or broken if it is a promise.
+    pub(crate) dead: Option<Arc<str>>,
 }
 
 /// An import that has just ended because its object did; its holders keep a dead shell.
@@ -61,6 +80,8 @@ impl Imports {
             due: HashMap::default(),
             max,
             to_retire: Vec::new(),
+            promises: 0,
+            finished: Vec::new(),
         };
         imports.insert(ObjectId::LOBBY, 0, false, crate::lobby::DESCRIPTOR.fingerprint);
         imports
@@ -75,6 +96,8 @@ impl Imports {
             handle: Weak::new(),
             units: 0,
             held: id == ObjectId::LOBBY,
+            promise: false,
+            orphan: false,
             queued: 0,
             out: 0,
             dead: None,
@@ -83,9 +106,62 @@ impl Imports {
         slot
     }
 
-    /// Without the lobby.
+    /// Without the lobby and without promises.
     pub(crate) fn len(&self) -> usize {
-        self.slots.len() - 1
+        self.by_id.len() - 1
+    }
+
+    /// The answer of a call was promised, and is held from the beginning. The caller sets the handle.
+    pub(crate) fn promise(&mut self, call: CallId, lane: usize) -> usize {
+        self.promises += 1;
+        self.slots.insert(Entry {
+            id: ObjectId(call.0),
+            lane,
+            own_lane: false,
+            fingerprint: 0,
+            handle: Weak::new(),
+            units: 0,
+            held: true,
+            promise: true,
+            orphan: false,
+            queued: 0,
+            out: 0,
+            dead: None,
+        })
+    }
+
+    /// The promise in this slot. Whoever holds its handle finds it, until the connection has ended.
+    pub(crate) fn promised(&mut self, slot: usize) -> Option<&mut Entry> {
+        self.slots.get_mut(slot).filter(|e| e.promise)
+    }
+
+    /// The call whose answer was promised has failed: later calls on it fail at once. `sent` says whether the peer knows of it.
+    pub(crate) fn break_promise(
+        &mut self,
+        slot: usize,
+        cause: &Arc<str>,
+        sent: bool,
+        shells: &mut Vec<Shell>,
+    ) {
+        let Some(entry) = self.promised(slot) else { return };
+        entry.dead = Some(cause.clone());
+        entry.orphan |= !sent;
+        shells.push(Shell(entry.handle.clone()));
+    }
+
+    /// The last handle of a promise may have been dropped.
+    pub(crate) fn let_go_promise(&mut self, slot: usize, shells: &mut Vec<Shell>) -> Option<usize> {
+        let entry = self.promised(slot)?;
+        if entry.handle.strong_count() > 0 {
+            return None;
+        }
+        entry.held = false;
+        self.settle(slot, shells)
+    }
+
+    /// The next promise that has ended.
+    pub(crate) fn next_finished(&mut self) -> Option<Finished> {
+        self.finished.pop()
     }
 
     pub(crate) fn slot(&self, slot: usize) -> &Entry {
@@ -93,11 +169,14 @@ impl Imports {
     }
 
     pub(crate) fn get(&self, slot: usize, id: ObjectId) -> Option<&Entry> {
-        self.slots.get(slot).filter(|e| e.id == id)
+        self.slots.get(slot).filter(|e| e.id == id && !e.promise)
     }
 
     /// Whether the import of this handle has not ended: one that came for the same object later has another handle.
     pub(crate) fn is_current(&self, import: &Import) -> bool {
+        if import.is_promise() {
+            return self.slots.get(import.slot()).is_some_and(|e| e.promise && e.dead.is_none());
+        }
         let same = |e: &Entry| e.id == ObjectId::LOBBY || std::ptr::eq(e.handle.as_ptr(), import);
         self.get(import.slot(), import.id()).is_some_and(same)
     }
@@ -116,8 +195,8 @@ impl Imports {
         let slot = match self.by_id.get(&id) {
             Some(&slot) => slot,
             // What is due counts as well: who takes no releases must not make them grow without end.
-            None if self.slots.len() > self.max
-                || self.slots.len() + self.due.len() > 2 * self.max.max(8) =>
+            None if self.by_id.len() > self.max
+                || self.by_id.len() + self.due.len() > 2 * self.max.max(8) =>
             {
                 return Err(Violation::TooManyImports);
             }
@@ -136,7 +215,8 @@ impl Imports {
 
     /// One unit goes home inside a reference.
     pub(crate) fn send_home(&mut self, slot: usize, id: ObjectId) -> SentHome {
-        let Some(entry) = self.slots.get_mut(slot).filter(|e| e.id == id && e.dead.is_none()) else {
+        let Some(entry) = self.slots.get_mut(slot).filter(|e| e.id == id && e.dead.is_none() && !e.promise)
+        else {
             return SentHome::Dead;
         };
         if mutation!(HomeForFree) {
@@ -252,12 +332,20 @@ impl Imports {
     fn settle(&mut self, slot: usize, shells: &mut Vec<Shell>) -> Option<usize> {
         let entry = &self.slots[slot];
         let waits = entry.queued > 0 && !mutation!(ReleaseWhileQueued);
-        let quiet = entry.out == 0 && !waits || mutation!(ReleaseBeforeQuiet);
-        let ended = entry.dead.is_some() || !entry.held;
+        let quiet = entry.out == 0 && !waits
+            || mutation!(ReleaseBeforeQuiet)
+            || entry.promise && mutation!(FinishBeforeQuiet);
+        let ended = entry.dead.is_some() && !entry.promise || !entry.held;
         if !quiet || !ended {
             return None;
         }
         let entry = self.slots.remove(slot);
+        if entry.promise {
+            self.promises -= 1;
+            let call = (!entry.orphan).then_some(CallId(entry.id.0));
+            self.finished.push(Finished { lane: entry.lane, call });
+            return Some(slot);
+        }
         self.by_id.remove(&entry.id);
         if entry.own_lane && entry.lane != NO_LANE && !mutation!(OwnLaneNotRetired) {
             self.to_retire.push(entry.lane);
@@ -285,11 +373,12 @@ impl Imports {
     pub(crate) fn end(&mut self) -> Vec<Shell> {
         self.by_id.clear();
         self.due.clear();
+        self.promises = 0;
         let lobby = ObjectId::LOBBY;
         let slots = std::mem::take(&mut self.slots);
         let mut shells = Vec::new();
         for (_, entry) in slots {
-            if entry.id != lobby && entry.held {
+            if entry.held && (entry.promise || entry.id != lobby) {
                 shells.push(Shell(entry.handle));
             }
         }
@@ -300,7 +389,27 @@ impl Imports {
     /// Slot, number, units, calls under way, whether it is dead; the lobby too.
     #[cfg(test)]
     pub(crate) fn entries(&self) -> impl Iterator<Item = (usize, ObjectId, u64, u32, bool)> + '_ {
-        self.slots.iter().map(|(slot, e)| (slot, e.id, e.units, e.out, e.dead.is_some()))
+        let imports = self.slots.iter().filter(|(_, e)| !e.promise);
+        imports.map(|(slot, e)| (slot, e.id, e.units, e.out, e.dead.is_some()))
+    }
+
+    /// Whether a slot is that of a promise.
+    #[cfg(test)]
+    pub(crate) fn promised_at(&self, slot: usize) -> bool {
+        self.promise_call(slot).is_some()
+    }
+
+    /// The call whose answer the promise in a slot is.
+    #[cfg(test)]
+    pub(crate) fn promise_call(&self, slot: usize) -> Option<CallId> {
+        self.slots.get(slot).filter(|e| e.promise).map(|e| CallId(e.id.0))
+    }
+
+    /// Of each promise whose call the peer knows or will know: slot, lane, call, calls under way on it.
+    #[cfg(test)]
+    pub(crate) fn promises(&self) -> impl Iterator<Item = (usize, usize, CallId, u32)> + '_ {
+        let promises = self.slots.iter().filter(|(_, e)| e.promise && !e.orphan);
+        promises.map(|(slot, e)| (slot, e.lane, CallId(e.id.0), e.out))
     }
 
     /// The units that are about to be released.

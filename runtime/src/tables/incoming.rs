@@ -1,6 +1,17 @@
 //! The frames of the peer: calls and their answers, method names, the ends of notices; and every reference in them (N2, N3).
 
+use super::kept::{Numbering, Waiting};
 use super::*;
+
+/// Where a call that has arrived goes.
+enum Goes {
+    To(LocalObject, u16),
+    /// The answer that it is for is not known yet.
+    Waits(CallId, Option<Arc<Numbering>>),
+    Nowhere(Fault),
+    /// To nothing that was ever handed out.
+    Unknown,
+}
 
 impl Tables {
     /// A frame arrives on a lane (without its length).
@@ -17,23 +28,25 @@ impl Tables {
         if frame.options.large.is_some() {
             return Err(Violation::NotYet("a body on a stream of its own"));
         }
-        if matches!(frame.head.kind, Kind::Call | Kind::Notice)
-            && frame.head.flags & (wire::flag::KEEP | wire::flag::ON_ANSWER) != 0
-        {
-            return Err(Violation::NotYet("a call on an answer"));
-        }
         match frame.head.kind {
             Kind::Call | Kind::Notice => self.receive_call(shared, lane, frame, cost, now_ms, events),
             Kind::Reply | Kind::Fault => self.receive_answer(shared, lane, frame, events),
             Kind::Cancel => {
                 if let Some(run) = self.running.get(lane, frame.head.call) {
+                    let callee = run.callee;
                     events.stops.push((run.context.clone(), Stop::Cancelled));
+                    if let Callee::Answer(parent) = callee {
+                        self.withdraw_dependent(lane, parent, frame.head.call);
+                    }
                 }
                 Ok(())
             }
+            Kind::Names if frame.head.flags & wire::flag::ON_ANSWER != 0 => {
+                self.receive_numbering(lane, &frame)
+            }
             Kind::Names => self.receive_names(lane, frame),
-            Kind::Done => self.receive_done(frame, events),
-            Kind::Finish => Err(Violation::OutOfPlace(Kind::Finish)),
+            Kind::Done => self.receive_done(lane, frame, events),
+            Kind::Finish => self.receive_finish(lane, frame.head.call, events),
         }
     }
 
@@ -56,67 +69,111 @@ impl Tables {
         let refs = self.settle(shared, lane, &options.refs, events)?;
         self.running.pay(cost)?;
         self.lanes[lane].arrived();
-        let found = if head.object == ObjectId::LOBBY {
-            Found::Object(self.lobby.clone())
+        let (callee, goes) = if head.flags & wire::flag::ON_ANSWER != 0 {
+            let parent = CallId(head.object.0);
+            (Callee::Answer(parent), self.goes_on(lane, parent, head.method)?)
         } else {
-            self.exports.arrive(head.object)?
+            (Callee::Object(head.object), self.goes_to(lane, head.object, head.method)?)
         };
         let left =
             options.deadline_ms.unwrap_or_else(|| self.peer.as_ref().map_or(30_000, |p| p.deadline_ms));
         let deadline_ms = now_ms + u64::from(left.min(self.limits.deadline_max_ms));
         let context = Arc::new(CallContext::remote(shared, &options, deadline_ms));
+        let unknown = matches!(goes, Goes::Unknown);
+        let keep = head.flags & wire::flag::KEEP != 0;
         if notice {
             self.running.notice();
         } else {
+            if self.kept.has(lane, head.call) {
+                return Err(Violation::CallIdInUse(head.call));
+            }
             // An unknown object counts nothing, even if its number is given out before the answer is.
-            let object = if matches!(found, Found::Unknown) { ObjectId::LOBBY } else { head.object };
-            let run = Run { object, cost, context: context.clone() };
+            let callee = if unknown { Callee::Object(ObjectId::LOBBY) } else { callee };
+            let run = Run { callee, cost, context: context.clone() };
             self.running.insert(lane, head.call, run)?;
+            if keep {
+                self.kept.keep(lane, head.call)?;
+            }
         }
-        let replier = shared.replier(lane, (!notice).then_some(head.call), head.object, cost);
-        let unknown = matches!(found, Found::Unknown);
-        let fault = match found {
-            Found::Dead(_) if mutation!(NoAnswerToDead) => {
+        let call = (!notice).then_some(head.call);
+        let replier = shared.replier(lane, call, callee, cost).kept(keep);
+        let fault = match goes {
+            Goes::Nowhere(fault) if mutation!(NoAnswerToDead) && fault.code == FaultCode::GONE => {
                 std::mem::forget(replier);
                 return Ok(());
             }
-            Found::Dead(reason) => Fault::never(FaultCode::GONE, &*reason),
-            Found::Unknown => Fault::never(FaultCode::NO_SUCH_OBJECT, ""),
-            Found::Object(_) if self.draining => Fault::never(FaultCode::DRAINING, ""),
-            Found::Object(_) if self.crowded => Fault::never(
-                FaultCode::OVERLOADED,
-                "the node has no memory left for calls of this connection",
-            ),
-            Found::Object(object) => match self.lanes[lane].method_here(object.descriptor(), head.method) {
-                Err(name) => Fault::never(FaultCode::NO_SUCH_METHOD, name),
-                Ok(method) => {
-                    // Behind what is held back already, so that nothing is overtaken.
-                    let waits = !self.parked.is_empty() && !mutation!(ParkedOvertaken);
-                    let full = waits || self.lanes[lane].len() > self.limits.outbox_max;
-                    if full {
-                        // A copy: as a slice it would keep the whole datagram that it came in.
-                        let body = Bytes::copy_from_slice(&body);
-                        self.parked.push((object, Delivery { method, body, refs, replier, context }));
-                    } else {
-                        let delivery = Delivery { method, body, refs, replier, context };
-                        events.deliveries.push((object, delivery));
-                    }
-                    return Ok(());
+            Goes::Nowhere(fault) => fault,
+            Goes::Unknown => Fault::never(FaultCode::NO_SUCH_OBJECT, ""),
+            Goes::Waits(parent, numbering) => {
+                let body = Bytes::copy_from_slice(&body);
+                let delivery = Delivery { method: head.method, body, refs, replier, context };
+                self.kept.wait(lane, parent, Waiting { call, cost, delivery, numbering });
+                return Ok(());
+            }
+            Goes::To(object, method) => {
+                if self.holds_back(lane) {
+                    // A copy: as a slice it would keep the whole datagram that it came in.
+                    let body = Bytes::copy_from_slice(&body);
+                    self.parked.push((object, Delivery { method, body, refs, replier, context }));
+                } else {
+                    events.deliveries.push((object, Delivery { method, body, refs, replier, context }));
                 }
-            },
+                return Ok(());
+            }
         };
         let call = replier.disarm();
         if !self.parked_faults.is_empty() || self.lanes[lane].len() > self.limits.outbox_max {
-            let object = head.object;
             if call.is_none() && unknown {
                 // No honest peer sends a notice to what it never held; many of them are not kept.
                 return Err(Violation::TooMuchOutstanding);
             }
-            self.parked_faults.push_back(ParkedFault { lane, call, object, cost, fault });
+            self.parked_faults.push_back(ParkedFault { lane, call, callee, cost, fault });
         } else {
-            self.finish(lane, call, head.object, cost, Err(fault));
+            self.finish(lane, call, callee, cost, Err(fault));
         }
         Ok(())
+    }
+
+    /// Where a call on an object goes.
+    fn goes_to(&mut self, lane: usize, id: ObjectId, method: u16) -> Result<Goes, Violation> {
+        let found = if id == ObjectId::LOBBY {
+            Found::Object(self.lobby.clone())
+        } else {
+            self.exports.arrive(id)?
+        };
+        Ok(match found {
+            Found::Dead(reason) => Goes::Nowhere(Fault::never(FaultCode::GONE, &*reason)),
+            Found::Unknown => Goes::Unknown,
+            Found::Object(_) if self.draining => Goes::Nowhere(Fault::never(FaultCode::DRAINING, "")),
+            Found::Object(_) if self.crowded => Goes::Nowhere(crowded()),
+            Found::Object(object) => match self.lanes[lane].method_here(object.descriptor(), method) {
+                Err(name) => Goes::Nowhere(Fault::never(FaultCode::NO_SUCH_METHOD, name)),
+                Ok(method) => Goes::To(object, method),
+            },
+        })
+    }
+
+    /// Where a call on a kept answer goes.
+    fn goes_on(&mut self, lane: usize, parent: CallId, method: u16) -> Result<Goes, Violation> {
+        Ok(match self.kept.arrive(lane, parent)? {
+            Reached::Broken(cause) => Goes::Nowhere(Fault::never(FaultCode::BROKEN_PROMISE, &*cause)),
+            _ if self.draining => Goes::Nowhere(Fault::never(FaultCode::DRAINING, "")),
+            _ if self.crowded => Goes::Nowhere(crowded()),
+            Reached::Open(numbering) => Goes::Waits(parent, numbering),
+            Reached::Object(object, numbering) => {
+                match kept::method_of(numbering.as_deref(), object.descriptor(), method) {
+                    Err(name) => Goes::Nowhere(Fault::never(FaultCode::NO_SUCH_METHOD, name)),
+                    Ok(method) => Goes::To(object, method),
+                }
+            }
+        })
+    }
+
+    /// Whether calls that arrive are not handed to their objects yet: the outbox is too full, or others wait already, which are not to
+    /// be overtaken.
+    pub(super) fn holds_back(&self, lane: usize) -> bool {
+        let waits = !self.parked.is_empty() && !mutation!(ParkedOvertaken);
+        waits || self.lanes[lane].len() > self.limits.outbox_max
     }
 
     pub(super) fn receive_answer(
@@ -128,6 +185,12 @@ impl Tables {
     ) -> Result<(), Violation> {
         let Frame { head, options, body } = frame;
         let call = self.calls.answer(head.call, lane)?;
+        if let Some(promise) = call.promise
+            && head.kind == Kind::Fault
+        {
+            let cause = cause_of(&fault_of(&head, &body));
+            self.imports.break_promise(promise as usize, &cause, true, &mut events.shells);
+        }
         self.wheel.remove(head.call.0);
         let unsettled = call.waiter.is_none() && mutation!(UnwantedRefsUnsettled);
         let table: &[Reference] = if unsettled { &[] } else { &options.refs };
@@ -143,22 +206,19 @@ impl Tables {
         } else {
             // It was this side's clock that stopped it.
             let late = call.late && FaultCode(head.method) == FaultCode::CANCELLED;
-            Answer::Fault(Fault {
-                code: if late { FaultCode::DEADLINE } else { FaultCode(head.method) },
-                ran: Ran::from_byte(head.flags),
-                text: String::from_utf8_lossy(&body).into_owned(),
-            })
+            let fault = fault_of(&head, &body);
+            Answer::Fault(if late { Fault { code: FaultCode::DEADLINE, ..fault } } else { fault })
         };
         events.answers.push((waiter, answer));
         Ok(())
     }
 
     pub(super) fn forget_permits(&mut self, ended: Option<usize>) {
-        if let Some(slot) = ended {
-            self.permits.forget(slot);
-            while let Some(lane) = self.imports.lane_to_retire() {
-                self.lanes[lane].retire();
-            }
+        let Some(slot) = ended else { return };
+        self.permits.forget(slot);
+        self.finish_promises();
+        while let Some(lane) = self.imports.lane_to_retire() {
+            self.lanes[lane].retire();
         }
     }
 
@@ -177,10 +237,20 @@ impl Tables {
         Ok(())
     }
 
-    pub(super) fn receive_done(&mut self, frame: Frame, events: &mut Events) -> Result<(), Violation> {
+    pub(super) fn receive_done(
+        &mut self,
+        lane: usize,
+        frame: Frame,
+        events: &mut Events,
+    ) -> Result<(), Violation> {
         let cost: [u8; 4] = frame.body.as_ref().try_into().map_err(|_| Violation::UnknownAnswer)?;
         let count = frame.head.call.0;
-        let slot = self.imports.slot_of(frame.head.object).ok_or(Violation::UnknownAnswer)?;
+        let slot = if frame.head.flags & wire::flag::ON_ANSWER != 0 {
+            self.calls.promise_of(CallId(frame.head.object.0), lane)
+        } else {
+            self.imports.slot_of(frame.head.object)
+        };
+        let slot = slot.ok_or(Violation::UnknownAnswer)?;
         self.permits
             .give_back(slot, count, u32::from_le_bytes(cost))
             .map_err(|_| Violation::UnknownAnswer)?;
@@ -233,5 +303,17 @@ impl Tables {
             handles.push(handle);
         }
         Ok(Refs::new(handles))
+    }
+}
+
+fn crowded() -> Fault {
+    Fault::never(FaultCode::OVERLOADED, "the node has no memory left for calls of this connection")
+}
+
+fn fault_of(head: &Head, body: &[u8]) -> Fault {
+    Fault {
+        code: FaultCode(head.method),
+        ran: Ran::from_byte(head.flags),
+        text: String::from_utf8_lossy(body).into_owned(),
     }
 }

@@ -13,10 +13,12 @@ mod exports;
 mod imports;
 mod incoming;
 mod items;
+mod kept;
 mod lanes;
 mod outbox;
 mod outgoing;
 mod permits;
+mod pipelining;
 mod running;
 mod streams;
 mod turn;
@@ -41,9 +43,12 @@ pub(crate) use turn::{Access, Arrival, Ticket, Turn};
 
 use calls::Calls;
 use exports::{Exports, NotExported};
-use imports::{Gone, Imports, SentHome, Shell};
+use imports::{Entry, Gone, Imports, SentHome, Shell};
+use kept::{Kept, Reached};
 use lanes::Lanes;
 use permits::{PermitLimits, Permits, Want};
+use pipelining::cause_of;
+pub(crate) use running::Callee;
 use running::{Run, Running};
 use wheel::Wheel;
 
@@ -97,11 +102,16 @@ pub(crate) enum Mutation {
     ItemRefsUnsettled,
     GiverNotWoken,
     EndNotAnswered,
+    DependentsReversed,
+    FinishBeforeQuiet,
+    NeverFinished,
+    DependentsForgotten,
+    SentBeforeParent,
 }
 
 #[cfg(test)]
 impl Mutation {
-    pub(crate) const ALL: [Mutation; 28] = [
+    pub(crate) const ALL: [Mutation; 33] = [
         Mutation::ReuseIds,
         Mutation::GoneOnce,
         Mutation::KeepSurplus,
@@ -130,6 +140,11 @@ impl Mutation {
         Mutation::ItemRefsUnsettled,
         Mutation::GiverNotWoken,
         Mutation::EndNotAnswered,
+        Mutation::DependentsReversed,
+        Mutation::FinishBeforeQuiet,
+        Mutation::NeverFinished,
+        Mutation::DependentsForgotten,
+        Mutation::SentBeforeParent,
     ];
 }
 
@@ -192,10 +207,18 @@ pub(crate) enum Violation {
     TooMuchTaken,
     #[error("it offers fewer permits than a call may cost")]
     TooFewPermits,
+    #[error("the answer of call {} is not kept", .0.0)]
+    NotKept(CallId),
+    #[error("more answers are to be kept than may be")]
+    TooManyKept,
+    #[error("more than 64 calls on the answer of call {}", .0.0)]
+    TooManyOnAnswer(CallId),
+    #[error("the answer of call {} is finished while calls on it are unanswered", .0.0)]
+    FinishedWhileBusy(CallId),
+    #[error("method numbers that are neither a list of names nor known")]
+    BadNumbering,
     #[error("a second hello")]
     SecondHello,
-    #[error("a frame of kind {0:?} does not belong here")]
-    OutOfPlace(Kind),
     #[error("stream number {} is in use, or not the peer's to give", .0.0)]
     StreamInUse(StreamId),
     #[error("stream number {} is not known", .0.0)]
@@ -223,6 +246,7 @@ pub(crate) struct Events {
     /// Items that nobody wants, and streams that never begin.
     pub(crate) unwanted: Vec<Given>,
     pub(crate) unstarted: Vec<Start>,
+    pub(crate) refs: Vec<Refs>,
 }
 
 /// The limits that shape the tables; from [`crate::Config`].
@@ -250,6 +274,8 @@ pub(crate) struct Tables {
     pub(crate) calls: Calls,
     pub(crate) running: Running,
     pub(crate) streams: Streams,
+    pub(crate) kept: Kept,
+    litter: Litter,
     permits: Permits<CallKey>,
     wheel: Wheel,
     pub(crate) lanes: Lanes,
@@ -273,12 +299,22 @@ pub(crate) struct Tables {
     ended: Option<Arc<str>>,
 }
 
+/// What verbs without [`Events`] leave to be dropped after the lock is released.
+#[derive(Debug, Default)]
+struct Litter {
+    #[expect(clippy::vec_box, reason = "they come out of boxes, and are only dropped")]
+    requests: Vec<Box<Request>>,
+    refs: Vec<Refs>,
+    shells: Vec<Shell>,
+    objects: Vec<LocalObject>,
+}
+
 /// An answer that is given when its lane has room.
 #[derive(Debug)]
 struct ParkedFault {
     lane: usize,
     call: Option<CallId>,
-    object: ObjectId,
+    callee: Callee,
     cost: u32,
     fault: Fault,
 }
@@ -300,6 +336,8 @@ impl Tables {
             calls: Calls::default(),
             running: Running::new(limits.connection_permits),
             streams: Streams::new(limits.streams.clone()),
+            kept: Kept::default(),
+            litter: Litter::default(),
             permits: Permits::new(PermitLimits {
                 object: limits.object_permits,
                 connection: limits.connection_permits,
@@ -394,6 +432,7 @@ impl Tables {
         if let Some(mut outbox) = self.lanes.remove(number) {
             self.unsent -= outbox.weigh().1;
         }
+        self.litter.objects.extend(self.kept.lane_ended(number));
     }
 
     pub(crate) fn ended(&self) -> Option<&Arc<str>> {
@@ -442,7 +481,7 @@ impl Tables {
                             let fault = Fault::never(FaultCode::GONE, &*reason);
                             events.answers.push((waiter, Answer::Fault(fault)));
                         }
-                        self.withdraw(key, events);
+                        self.withdraw(key, "the object is gone", events);
                     }
                     self.grant(now_ms, events);
                 }
@@ -555,6 +594,7 @@ impl Tables {
             events.stops.push((run.context, Stop::Disconnected));
         }
         events.deliveries.append(&mut self.parked);
+        self.end_kept(events);
         self.parked_faults.clear();
         events.shells.extend(self.imports.end());
         self.exports.end(&mut events.garbage);

@@ -3,11 +3,15 @@
 //! Frames are appended from wherever a call is made or answered; the writer, once woken, takes all there is as one chunk.
 //! Many small calls thus share one write without a timer and without a flush.
 
-use std::collections::HashMap;
+use std::collections::hash_map::Entry;
+use std::collections::{HashMap, HashSet};
+use std::sync::Arc;
 use std::task::Waker;
 
 use bytes::{Bytes, BytesMut};
 
+use super::kept::Numbering;
+use super::running::Callee;
 use super::{RandomState, mutation};
 use crate::descriptor::Descriptor;
 use crate::wire::{self, CallId, Head, Kind, ObjectId, Options};
@@ -30,7 +34,7 @@ pub(crate) struct Outbox {
     /// The writer has something to do.
     due: bool,
     /// Notices that have finished: how many, and their permits; a frame each when the writer comes.
-    done: HashMap<ObjectId, (u32, u32), RandomState>,
+    done: HashMap<Callee, (u32, u32), RandomState>,
     /// For objects of the peer with this fingerprint, whose method names the peer knows to be in force.
     names_sent: HashMap<u64, u64, RandomState>,
     /// For objects of ours with this fingerprint: the peer's numbers, as numbers of ours or names we lack.
@@ -44,6 +48,12 @@ pub(crate) struct Outbox {
     read: bool,
     /// The object of an own lane is held no more: it ends when everything is written.
     retired: bool,
+    /// Answers of the peer on this lane that are promised here.
+    promises: usize,
+    /// Interfaces whose method names the peer was told for calls on answers.
+    numberings_sent: HashSet<u64, RandomState>,
+    /// The same that the peer told, by fingerprint.
+    numberings_here: HashMap<u64, Arc<Numbering>, RandomState>,
 }
 
 impl Outbox {
@@ -73,9 +83,24 @@ impl Outbox {
         (self.retired, self.due) = (true, true);
     }
 
+    /// An answer on this lane is promised.
+    pub(crate) fn promise(&mut self) {
+        self.promises += 1;
+    }
+
+    /// Such a promise has ended.
+    pub(crate) fn promise_ended(&mut self) {
+        self.promises -= 1;
+        self.due |= self.retired;
+    }
+
+    pub(crate) fn promises(&self) -> usize {
+        self.promises
+    }
+
     /// Whether this half is to end, once everything is written.
     pub(crate) fn is_over(&self) -> bool {
-        self.closed || self.retired || self.accepted && self.read && self.busy == 0
+        self.closed || self.retired && self.promises == 0 || self.accepted && self.read && self.busy == 0
     }
 
     /// Where frames are appended; the writer is to be woken.
@@ -100,9 +125,9 @@ impl Outbox {
         (now, std::mem::replace(&mut self.weighed, now))
     }
 
-    /// A notice on `object` has finished.
-    pub(crate) fn done(&mut self, object: ObjectId, cost: u32) {
-        let entry = self.done.entry(object).or_insert((0, 0));
+    /// A notice to `callee` has finished.
+    pub(crate) fn done(&mut self, callee: Callee, cost: u32) {
+        let entry = self.done.entry(callee).or_insert((0, 0));
         entry.0 = if mutation!(DoneCountedOnce) { 1 } else { entry.0 + 1 };
         entry.1 += cost;
         self.due = true;
@@ -110,8 +135,12 @@ impl Outbox {
 
     /// Everything there is; `None` if nothing. What was taken the last time has been sent.
     pub(crate) fn take(&mut self) -> Option<Bytes> {
-        for (object, (count, cost)) in self.done.drain() {
-            let head = Head { kind: Kind::Done, flags: 0, method: 0, call: CallId(count), object };
+        for (callee, (count, cost)) in self.done.drain() {
+            let (flags, object) = match callee {
+                Callee::Object(object) => (0, object),
+                Callee::Answer(call) => (wire::flag::ON_ANSWER, ObjectId(call.0)),
+            };
+            let head = Head { kind: Kind::Done, flags, method: 0, call: CallId(count), object };
             wire::put_frame(&mut self.bytes, &head, &Options::default(), &cost.to_le_bytes());
         }
         self.in_hand = self.bytes.len();
@@ -128,7 +157,7 @@ impl Outbox {
 
     /// The frames that wait for the writer, and the notices whose end is still to be said.
     #[cfg(test)]
-    pub(crate) fn unsent(&self) -> (&[u8], impl Iterator<Item = (ObjectId, u32)> + '_) {
+    pub(crate) fn unsent(&self) -> (&[u8], impl Iterator<Item = (Callee, u32)> + '_) {
         (&self.bytes, self.done.iter().map(|(&id, &(count, _))| (id, count)))
     }
 
@@ -173,6 +202,35 @@ impl Outbox {
         let numbers = names.into_iter().map(|name| interface.number_of(&name).ok_or(name)).collect();
         self.names_here.insert(interface.fingerprint, numbers);
         true
+    }
+
+    /// What the peer is told of an interface whose methods are called on an answer: its names the first time, then its fingerprint;
+    /// `None` if it was told of too many.
+    pub(crate) fn numbering_to_tell(&mut self, interface: &Descriptor, max: usize) -> Option<Vec<u8>> {
+        let encoded = if self.numberings_sent.contains(&interface.fingerprint) {
+            rmp_serde::to_vec(&interface.fingerprint)
+        } else if self.numberings_sent.len() < max {
+            self.numberings_sent.insert(interface.fingerprint);
+            rmp_serde::to_vec(&interface.methods.iter().map(|m| &*m.name).collect::<Vec<_>>())
+        } else {
+            return None;
+        };
+        Some(encoded.expect("numbers and strings always encode"))
+    }
+
+    /// The same from the peer; `None` if it is neither, or the interface was not told before, or there are too many.
+    pub(crate) fn numbering_told(&mut self, body: &[u8], max: usize) -> Option<Arc<Numbering>> {
+        if let Ok(fingerprint) = transport::msgpack::from_slice::<u64>(body) {
+            return self.numberings_here.get(&fingerprint).cloned();
+        }
+        let numbering = Numbering::new(transport::msgpack::from_slice(body).ok()?);
+        let known = self.numberings_here.len();
+        let numbering = Arc::new(numbering);
+        let entry = self.numberings_here.entry(numbering.fingerprint);
+        match entry {
+            Entry::Vacant(_) if known >= max => None,
+            entry => Some(entry.or_insert(numbering).clone()),
+        }
     }
 
     /// The peer's number of a method as a number of ours, or the name that we lack.

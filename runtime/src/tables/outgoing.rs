@@ -34,6 +34,7 @@ impl Tables {
         let cost = cost_of(frame);
         let (depth, deadline_ms) = (request.depth, request.deadline_ms);
         let key = self.calls.insert(slot, lane, depth, cost, waiter);
+        let keep = request.keep;
         match self.permits.want(slot, depth, cost, key) {
             Want::Granted => {
                 if let Err(fault) = self.append(key, &request, now_ms) {
@@ -47,6 +48,9 @@ impl Tables {
                     }
                     return Ok(key);
                 }
+                if keep {
+                    self.promise(key, lane, true);
+                }
             }
             Want::Queued if request.sort == Sort::NoticeAtOnce => {
                 self.permits.withdraw(slot, depth, key);
@@ -59,6 +63,9 @@ impl Tables {
                 let call = self.calls.get(key).expect("it was just inserted");
                 call.queued = Some(Box::new(request));
                 self.imports.queued(slot);
+                if keep {
+                    self.promise(key, lane, false);
+                }
             }
             Want::Overloaded => {
                 self.calls.remove(key);
@@ -95,6 +102,10 @@ impl Tables {
             let text = format!("{} references in one call, at most 256 travel", request.refs.len());
             return Err(Fault::never(FaultCode::NOT_SENT, text));
         }
+        if request.on_answer {
+            let lane = self.admit_on_answer(slot)?;
+            return self.admit_promise(lane, request);
+        }
         let Some(entry) = self.imports.get(slot, id) else {
             return Err(Fault::never(FaultCode::GONE, ""));
         };
@@ -114,7 +125,7 @@ impl Tables {
         };
         match self.lanes.get(lane) {
             None => Err(Fault::never(FaultCode::DISCONNECTED, "the connection is not open yet")),
-            Some(_) => Ok(lane),
+            Some(_) => self.admit_promise(lane, request),
         }
     }
 
@@ -127,7 +138,9 @@ impl Tables {
         let entry = self.imports.slot(slot);
         let (object, fingerprint) = (entry.id, entry.fingerprint);
         let mine = request.interface.fingerprint;
-        let refs = if mine != fingerprint && !names_fit(&request.interface) {
+        let refs = if request.on_answer {
+            self.tell_numbering(slot, &request.interface).and_then(|()| self.references(&request.refs))
+        } else if mine != fingerprint && !names_fit(&request.interface) {
             Err(Fault::never(FaultCode::NOT_SENT, "the interface has more method names than a frame carries"))
         } else if self.lanes[lane].has_room_for_names(fingerprint, mine, NAMES_MAX) {
             self.references(&request.refs)
@@ -143,7 +156,7 @@ impl Tables {
             }
         };
         let outbox = &mut self.lanes[lane];
-        if outbox.names_differ(fingerprint, mine) && !mutation!(NamesNotSent) {
+        if !request.on_answer && outbox.names_differ(fingerprint, mine) && !mutation!(NamesNotSent) {
             let names: Vec<&str> = request.interface.methods.iter().map(|m| &*m.name).collect();
             let body = rmp_serde::to_vec(&names).expect("strings always encode");
             let head = Head { kind: Kind::Names, flags: 0, method: 0, call: CallId(0), object };
@@ -161,7 +174,9 @@ impl Tables {
         };
         let (kind, call) =
             if request.sort.is_notice() { (Kind::Notice, CallId(0)) } else { (Kind::Call, key.call()) };
-        let head = Head { kind, flags: 0, method: request.method, call, object };
+        let keep = if request.keep { wire::flag::KEEP } else { 0 };
+        let on_answer = if request.on_answer { wire::flag::ON_ANSWER } else { 0 };
+        let head = Head { kind, flags: keep | on_answer, method: request.method, call, object };
         wire::put_frame(outbox.buffer(), &head, &options, &request.body);
         self.imports.sent(slot);
         self.pause_if_full(lane);
@@ -240,10 +255,14 @@ impl Tables {
 
     /// The caller no longer waits: a queued call is withdrawn, a sent one is cancelled; its slot stays.
     pub(crate) fn abandon(&mut self, key: CallKey, now_ms: u64, events: &mut Events) {
+        self.give_up(key, "the call was cancelled", now_ms, events);
+    }
+
+    fn give_up(&mut self, key: CallKey, why: &str, now_ms: u64, events: &mut Events) {
         let Some(call) = self.calls.get(key) else { return };
         call.waiter = None;
         if call.queued.is_some() {
-            self.withdraw(key, events);
+            self.withdraw(key, why, events);
             self.grant(now_ms, events);
             return;
         }
@@ -257,7 +276,7 @@ impl Tables {
     }
 
     /// Tells the peer to stop a sent call, once; its import and cost if it was told now.
-    fn say_cancel(&mut self, key: CallKey) -> Option<(usize, u32)> {
+    pub(super) fn say_cancel(&mut self, key: CallKey) -> Option<(usize, u32)> {
         let call = self.calls.get(key)?;
         if std::mem::replace(&mut call.cancelled, true) {
             return None;
@@ -269,13 +288,16 @@ impl Tables {
     }
 
     /// A queued call leaves its line; [`Tables::grant`] is to follow.
-    pub(super) fn withdraw(&mut self, key: CallKey, events: &mut Events) {
+    pub(super) fn withdraw(&mut self, key: CallKey, why: &str, events: &mut Events) {
         let Some(call) = self.calls.remove(key) else { return };
         self.permits.withdraw(call.import, call.depth, key);
         self.wheel.remove(key.call().0);
         events.requests.extend(call.queued);
         let ended = self.imports.unqueued(call.import, &mut events.shells);
         self.forget_permits(ended);
+        if let Some(promise) = call.promise {
+            self.break_promises(promise as usize, &why.into(), events);
+        }
     }
 
     /// The calls whose deadline has passed end. Those that were sent are cancelled, and have `grace_ms` to hear from the
@@ -297,7 +319,7 @@ impl Tables {
             if let Some(waiter) = call.waiter.take() {
                 events.answers.push((waiter, Answer::Fault(Fault::new(FaultCode::DEADLINE, ran, detail))));
             }
-            self.abandon(key, now_ms, events);
+            self.give_up(key, "the deadline has passed", now_ms, events);
         }
     }
 
@@ -313,17 +335,26 @@ impl Tables {
                 debug_assert!(false, "whoever waits for permits is queued");
                 continue;
             };
-            let slot = self.calls.get(key).map(|c| c.import);
+            let (slot, lane) = self.calls.get(key).map_or((None, 0), |c| (Some(c.import), c.lane));
             let outcome = self.append(key, &request, now_ms);
             let ended = slot.and_then(|slot| self.imports.unqueued(slot, &mut events.shells));
             self.forget_permits(ended);
             let notice = request.sort.is_notice();
+            if request.keep
+                && outcome.is_ok()
+                && let Some(promise) = self.calls.promise_of(key.call(), lane)
+            {
+                self.permits.open(promise);
+            }
             events.requests.push(request);
             if outcome.is_ok() && !notice {
                 continue;
             }
             self.wheel.remove(key.call().0);
             let Some(call) = self.calls.remove(key) else { continue };
+            if let (Some(promise), Err(fault)) = (call.promise, &outcome) {
+                self.break_promises(promise as usize, &cause_of(fault), events);
+            }
             let answer = match outcome {
                 Ok(()) => Answer::Sent,
                 Err(fault) => Answer::Fault(fault),
@@ -340,7 +371,7 @@ impl Tables {
 }
 
 /// Whether the method names of an interface can be told to a peer with another version of it.
-fn names_fit(interface: &crate::descriptor::Descriptor) -> bool {
+pub(super) fn names_fit(interface: &crate::descriptor::Descriptor) -> bool {
     let each = |m: &crate::descriptor::Method| m.name.len() + 3;
     wire::HEAD_LEN + 5 + interface.methods.iter().map(each).sum::<usize>() <= wire::FRAME_MAX
 }

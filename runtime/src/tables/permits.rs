@@ -31,6 +31,9 @@ mod walks;
 /// The most permits of the connection that one call takes: a frame of 16 KiB.
 pub(crate) const COST_MAX: u32 = 16;
 
+/// How many calls on one kept answer may be unanswered (N6).
+pub(crate) const ON_ANSWER: u32 = 64;
+
 /// A line that has emptied gives its buffer back to the allocator if it is larger than this.
 const LINE_KEPT_MAX: usize = 1024;
 
@@ -132,7 +135,9 @@ impl<K: Copy + Eq> Permits<K> {
             return Want::Granted;
         }
         let too_deep = |reserve| u32::from(depth) > reserve;
-        if too_deep(self.object_reserve) && !object || too_deep(self.connection_reserve) && !connection {
+        let held = self.imports[import].own == Own::Held;
+        let (_, reserve) = self.of_object(import);
+        if too_deep(reserve) && !object && !held || too_deep(self.connection_reserve) && !connection {
             return Want::Overloaded;
         }
         self.queue(import, depth, cost, key);
@@ -239,6 +244,20 @@ impl<K: Copy + Eq> Permits<K> {
         self.waiting
     }
 
+    /// The import stands for an answer that is kept: it has [`ON_ANSWER`] permits of its own, none before [`Permits::open`].
+    pub(crate) fn hold(&mut self, import: usize) {
+        if import >= self.imports.len() {
+            self.imports.resize_with(import + 1, Import::default);
+        }
+        self.imports[import].own = Own::Held;
+    }
+
+    /// Calls on the answer may go. Call [`Permits::next`] then.
+    pub(crate) fn open(&mut self, import: usize) {
+        self.imports[import].own = Own::Few;
+        self.retry_object(import);
+    }
+
     /// The import is gone; its slot number is free. Nothing of it may be out or waiting.
     pub(crate) fn forget(&mut self, import: usize) {
         let Some(slot) = self.imports.get_mut(import) else { return };
@@ -249,8 +268,18 @@ impl<K: Copy + Eq> Permits<K> {
     // The rules.
 
     fn object_has(&self, import: usize, depth: u8) -> bool {
-        let kept = self.object_reserve - self.object_reserve.min(u32::from(depth));
-        self.imports[import].out < self.limits.object - kept
+        let (limit, reserve) = self.of_object(import);
+        let kept = reserve - reserve.min(u32::from(depth));
+        self.imports[import].out < limit - kept
+    }
+
+    /// How many calls an import may have unanswered, and how many of them are kept for nested ones.
+    fn of_object(&self, import: usize) -> (u32, u32) {
+        match self.imports[import].own {
+            Own::Usual => (self.limits.object, self.object_reserve),
+            Own::Held => (0, 0),
+            Own::Few => (ON_ANSWER, self.limits.reserve.min(ON_ANSWER / 2)),
+        }
     }
 
     fn connection_has(&self, depth: u8, cost: u32) -> bool {
@@ -401,13 +430,14 @@ struct Import<K> {
     waiting: usize,
     /// Its line of depth 0 stands among the greedy.
     greedy: bool,
+    own: Own,
     /// Deepest first; a line stays when it empties.
     lines: Vec<Line<K>>,
 }
 
 impl<K> Default for Import<K> {
     fn default() -> Self {
-        Self { out: 0, cost_out: 0, waiting: 0, greedy: false, lines: Vec::new() }
+        Self { out: 0, cost_out: 0, waiting: 0, greedy: false, own: Own::Usual, lines: Vec::new() }
     }
 }
 
@@ -415,6 +445,17 @@ impl<K> Import<K> {
     fn find(&self, depth: u8) -> Result<usize, usize> {
         self.lines.binary_search_by(|line| depth.cmp(&line.depth))
     }
+}
+
+/// Which limit an import has.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Own {
+    /// That of all objects.
+    Usual,
+    /// It stands for an answer whose call is not sent yet.
+    Held,
+    /// It stands for an answer.
+    Few,
 }
 
 /// The calls of one import and depth that wait, first come first.

@@ -17,9 +17,17 @@ pub(crate) struct Running {
     notices: u32,
 }
 
+/// What a call or notice is sent to.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub(crate) enum Callee {
+    Object(ObjectId),
+    /// The kept answer of a call on the same lane.
+    Answer(CallId),
+}
+
 #[derive(Debug)]
 pub(crate) struct Run {
-    pub(crate) object: ObjectId,
+    pub(crate) callee: Callee,
     pub(crate) cost: u32,
     pub(crate) context: Arc<CallContext>,
 }

@@ -24,6 +24,7 @@ mod order;
 mod panics;
 mod pending;
 mod permits;
+mod pipeline;
 mod reach;
 mod reconnect;
 mod reentry;

@@ -4,6 +4,7 @@
 mod crossings;
 mod guarantees;
 mod link;
+mod pipeline;
 mod replay;
 mod time;
 

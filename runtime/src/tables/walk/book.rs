@@ -42,6 +42,8 @@ pub(super) struct Record {
     /// Key of the object that it is meant for.
     pub(super) target: Option<u64>,
     pub(super) depth: u8,
+    /// The call whose answer it is for, if it is for one.
+    on_answer: Option<u64>,
     arrived: bool,
     pub(super) began: bool,
     /// Its outcome was that it never ran.
@@ -52,8 +54,10 @@ pub(super) struct Record {
 #[derive(Debug, Default)]
 pub(super) struct Book {
     records: Vec<Record>,
-    /// The last call that arrived at an object from a depth.
-    last: HashMap<(u64, u8), u64>,
+    /// The last call that arrived at an object from a depth, by the promise through which it was made.
+    last: HashMap<(u64, u8, Option<u64>), u64>,
+    /// What calls gave whose answers were promised: the key of an object, or none.
+    results: HashMap<u64, Option<u64>>,
     dead: HashSet<u64>,
     /// An object that does not die and keeps no book.
     pub(super) spared: Option<u64>,
@@ -65,13 +69,26 @@ pub(super) struct Book {
 
 impl Book {
     /// A call is about to be made; its number.
-    pub(super) fn made(&mut self, method: &'static str, target: Option<u64>, depth: u8) -> u64 {
-        self.records.push(Record { method, target, depth, arrived: false, began: false, never: false });
+    pub(super) fn made(
+        &mut self,
+        method: &'static str,
+        target: Option<u64>,
+        depth: u8,
+        on_answer: Option<u64>,
+    ) -> u64 {
+        let (arrived, began, never) = (false, false, false);
+        self.records.push(Record { method, target, depth, on_answer, arrived, began, never });
         self.records.len() as u64 - 1
     }
 
     pub(super) fn record(&self, serial: u64) -> &Record {
         &self.records[serial as usize]
+    }
+
+    /// The object that a call is for, if that is known.
+    pub(super) fn target(&self, serial: u64) -> Option<u64> {
+        let record = self.record(serial);
+        record.on_answer.map_or(record.target, |parent| self.result(parent))
     }
 
     fn arrives(&mut self, serial: u64, at: &Post, method: &str) {
@@ -81,8 +98,14 @@ impl Book {
         assert_eq!(record.method, method, "call {serial} is for another method");
         record.arrived = true;
         if at.kind == Place::Object {
-            assert_eq!(record.target, Some(at.key), "call {serial} is for another object");
-            let before = self.last.insert((at.key, record.depth), serial);
+            let target = match record.on_answer {
+                Some(parent) => {
+                    *self.results.get(&parent).expect("the answer is known before what waits for it goes")
+                }
+                None => record.target,
+            };
+            assert_eq!(target, Some(at.key), "call {serial} is for another object");
+            let before = self.last.insert((at.key, record.depth, record.on_answer), serial);
             assert!(before < Some(serial), "call {serial} arrives after {before:?}, which was made later");
         }
     }
@@ -99,6 +122,15 @@ impl Book {
         let record = &mut self.records[serial as usize];
         assert!(!record.began, "the caller of {serial} is told that it never ran, and it did");
         record.never = true;
+    }
+
+    /// A call whose answer is promised is about to be answered with this object, or with none.
+    pub(super) fn gives(&mut self, serial: u64, key: Option<u64>) {
+        self.results.insert(serial, key);
+    }
+
+    pub(super) fn result(&self, serial: u64) -> Option<u64> {
+        *self.results.get(&serial)?
     }
 
     pub(super) fn dies(&mut self, key: u64) {
@@ -128,6 +160,11 @@ impl Arrived {
     pub(super) fn begin(&mut self) {
         self.began = true;
         self.replier.began = true;
+    }
+
+    /// Whether its answer is to be kept.
+    pub(super) fn keeps(&self) -> bool {
+        self.replier.keeps()
     }
 
     /// To be answered, once.

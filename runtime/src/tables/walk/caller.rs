@@ -26,20 +26,62 @@ pub(super) type Reply = Plain<(u64, Vec<Entry>)>;
 pub(super) struct Waiting {
     serial: u64,
     key: CallKey,
+    /// Its answer is promised: who does not wait for it any more does not cancel it.
+    promised: bool,
     pub(super) answer: oneshot::Receiver<Answer>,
 }
 
 impl Peer {
     /// Makes a call or a notice; `other` is the side that it goes to.
     pub(super) fn call(&mut self, dice: &mut Dice, other: &Shared, notice: bool) {
+        let handle = self.some_callee(dice);
+        self.make(dice, handle, Some(other), notice, false, None);
+    }
+
+    /// Makes a call whose answer is promised; of an object, or of an answer that is promised itself.
+    pub(super) fn pipeline(&mut self, dice: &mut Dice, other: &Shared) {
+        dice.count(Act::Promise);
+        if !self.promises.is_empty() && dice.one_in(3) {
+            let (handle, parent) = dice.pick(&self.promises).clone();
+            return self.make(dice, handle, None, false, true, Some(parent));
+        }
+        let handle = self.some_callee(dice);
+        self.make(dice, handle, Some(other), false, true, None);
+    }
+
+    /// Calls on an answer that is promised.
+    pub(super) fn call_on_answer(&mut self, dice: &mut Dice) {
+        if self.promises.is_empty() {
+            return;
+        }
+        dice.count(Act::OnAnswer);
+        let (handle, parent) = dice.pick(&self.promises).clone();
+        for _ in 0..*dice.pick(&[1, 1, 2, 5]) {
+            let notice = dice.one_in(4);
+            self.make(dice, handle.clone(), None, notice, false, Some(parent));
+        }
+    }
+
+    fn some_callee(&self, dice: &mut Dice) -> Handle {
         let remote = self.holds.iter().filter(|h| matches!(h.target(), Target::Remote(_)));
         let remote: Vec<&Handle> = remote.take(self.favourites).collect();
         let at_the_lobby = if self.favourites == 1 { 3 } else { 8 };
-        let handle =
-            if remote.is_empty() || dice.one_in(at_the_lobby) { &self.lobby } else { *dice.pick(&remote) };
+        let lobby = remote.is_empty() || dice.one_in(at_the_lobby);
+        if lobby { self.lobby.clone() } else { (*dice.pick(&remote)).clone() }
+    }
+
+    /// `other` is the side where the object is; `parent` the call on whose answer it is made.
+    fn make(
+        &mut self,
+        dice: &mut Dice,
+        handle: Handle,
+        other: Option<&Shared>,
+        notice: bool,
+        keep: bool,
+        parent: Option<u64>,
+    ) {
         let Target::Remote(import) = handle.target() else { unreachable!("only these were picked") };
-        let import = import.clone();
-        let (slot, id) = (import.slot(), import.id());
+        let (slot, id, on_answer) = (import.slot(), import.id(), import.is_promise());
         let native = self.tables(|t| t.imports.get(slot, id).map(|e| e.fingerprint));
         let mut all = INTERFACES.iter().chain([&lobby::DESCRIPTOR]);
         let native = all.find(|i| Some(i.fingerprint) == native).unwrap_or(&INTERFACES[0]);
@@ -51,8 +93,8 @@ impl Peer {
         let depth = if dice.one_in(3) { dice.below(4) as u8 } else { 0 };
         let path: Path = (0..dice.below(usize::from(depth) + 1)).map(|n| Token(n as u64 + 1)).collect();
         let refs = self.some_refs(dice);
-        let target = other.with(|t, _| t.exports.key(id));
-        let serial = self.book.lock().made(interface.method_name(method), target, depth);
+        let target = other.and_then(|other| other.with(|t, _| t.exports.key(id)));
+        let serial = self.book.lock().made(interface.method_name(method), target, depth, parent);
         let mut body = serial.to_le_bytes().to_vec();
         body.resize(BODY_MIN + *dice.pick(&[0, 0, 0, 0, 100, 600, 4_000]), 0);
         let timeout_ms = if dice.one_in(8) { 40 } else { 30_000 };
@@ -65,20 +107,29 @@ impl Peer {
             true if dice.one_in(3) => Sort::NoticeAtOnce,
             true => Sort::Notice,
         };
-        let trace =
-            dice.one_in(6).then(|| Box::new(TraceContext { trace: u128::from(serial), parent: 1, flags: 0 }));
-        let request = Request { interface, method, body, refs, path, depth, deadline_ms, trace, sort };
-        let rule = self.tables(|t| Rule::before(t, slot, depth, &request));
+        let context = TraceContext { trace: u128::from(serial), parent: 1, flags: 0 };
+        let trace = dice.one_in(6).then(|| Box::new(context));
+        let request =
+            Request { interface, method, body, refs, path, depth, deadline_ms, trace, sort, keep, on_answer };
+        let rule = (!on_answer).then(|| self.tables(|t| Rule::before(t, slot, depth, &request)));
         dice.count(if notice { Act::Notice } else { Act::Call });
-        match self.shared.start(slot, id, request, waiter, now) {
+        let started = if keep {
+            self.shared.start_kept(slot, id, request, waiter, now).map(|(key, promise)| {
+                self.promises.push((Handle::remote(promise), serial));
+                key
+            })
+        } else {
+            self.shared.start(slot, id, request, waiter, now)
+        };
+        match started {
             Ok(key) => {
                 let queued = self.tables(|t| t.calls.get(key).is_some_and(|c| c.queued.is_some()));
                 if queued {
                     dice.count(Act::Queue);
-                } else {
+                } else if let Some(rule) = rule {
                     rule.holds();
                 }
-                self.waiting.push(Waiting { serial, key, answer });
+                self.waiting.push(Waiting { serial, key, promised: keep, answer });
             }
             Err(fault) => {
                 if fault.code == FaultCode::OVERLOADED {
@@ -86,7 +137,7 @@ impl Peer {
                     dice.count(if permits { Act::Overload } else { Act::TooManyExports });
                 }
                 assert_eq!(fault.ran, Ran::Never, "a call that was not started: {fault:?}");
-                self.failed(serial, &fault);
+                self.failed(serial, &fault, dice);
             }
         }
     }
@@ -99,7 +150,9 @@ impl Peer {
         let waiting = self.waiting.swap_remove(dice.below(self.waiting.len()));
         dice.count(Act::Cancel);
         drop(waiting.answer);
-        self.shared.abandon(waiting.key);
+        if !waiting.promised {
+            self.shared.abandon(waiting.key);
+        }
     }
 
     /// Takes the outcomes that are there.
@@ -110,21 +163,24 @@ impl Peer {
             match waiting.answer.try_recv() {
                 Err(oneshot::error::TryRecvError::Empty) => at += 1,
                 Err(oneshot::error::TryRecvError::Closed) => {
-                    panic!("the caller of {} waits for nobody", waiting.serial)
+                    let serial = waiting.serial;
+                    let let_go = waiting.promised && self.promises.iter().all(|p| p.1 != serial);
+                    assert!(let_go, "the caller of {serial} waits for nobody");
+                    self.waiting.swap_remove(at);
                 }
                 Ok(answer) => {
-                    let serial = waiting.serial;
+                    let (serial, promised) = (waiting.serial, waiting.promised);
                     self.waiting.swap_remove(at);
-                    self.outcome(serial, answer, dice);
+                    self.outcome(serial, promised, answer, dice);
                 }
             }
         }
     }
 
-    fn outcome(&mut self, serial: u64, answer: Answer, dice: &mut Dice) {
+    fn outcome(&mut self, serial: u64, promised: bool, answer: Answer, dice: &mut Dice) {
         match answer {
             Answer::Sent => {}
-            Answer::Fault(fault) => self.failed(serial, &fault),
+            Answer::Fault(fault) => self.failed(serial, &fault, dice),
             Answer::Local(_) => panic!("a remote call has a local answer"),
             Answer::Reply { body, refs } => {
                 let book = self.book.lock();
@@ -136,6 +192,13 @@ impl Peer {
                 if dice.one_in(4) {
                     return dice.count(Act::Undecoded);
                 }
+                if self.book.lock().result(serial).is_some() {
+                    let object = Plain::<Entry>::read(&body, &refs).expect("the reply is a proxy");
+                    return self.holds.push(object.0);
+                }
+                if promised && let Ok(object) = Plain::<Entry>::read(&body, &refs) {
+                    return self.holds.push(object.0);
+                }
                 let (number, objects) = Reply::read(&body, &refs).expect("the reply is well-formed");
                 assert_eq!(number, serial, "the answer belongs to another call");
                 for Entry(handle) in objects {
@@ -145,18 +208,22 @@ impl Peer {
         }
     }
 
-    fn failed(&self, serial: u64, fault: &Fault) {
+    fn failed(&self, serial: u64, fault: &Fault, dice: &mut Dice) {
         let mut book = self.book.lock();
         if book.lenient {
             return;
         }
         let never = fault.ran == Ran::Never;
+        if fault.code == FaultCode::BROKEN_PROMISE {
+            dice.count(Act::BrokenPromise);
+            assert!(never, "a call on an answer that never came has run: {fault:?}");
+        }
         if never {
             book.never_ran(serial);
         }
         assert_ne!(fault.code, FaultCode::NO_SUCH_OBJECT, "an honest caller names what it holds");
         if fault.code == FaultCode::GONE {
-            let dead = book.record(serial).target.is_none_or(|key| book.is_dead(key));
+            let dead = book.target(serial).is_none_or(|key| book.is_dead(key));
             assert!(dead, "the target of call {serial} lives and is said to be gone");
         }
     }

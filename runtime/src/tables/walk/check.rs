@@ -7,8 +7,8 @@ use foldhash::fast::FixedState;
 
 use super::flow::{self, Flow, Sent};
 use super::peer::{CONTROL, LANES, Peer};
-use crate::tables::{Tables, UNITS};
-use crate::wire::{self, Control, Frame, Kind, ObjectId, RefKind, Reference};
+use crate::tables::{Callee, Tables, UNITS};
+use crate::wire::{self, CallId, Control, Frame, Kind, ObjectId, RefKind, Reference};
 
 /// What one export is worth according to the holder and to what is under way.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -47,7 +47,7 @@ struct InFlight<'a> {
     /// Still in the outboxes.
     unsent: Vec<Frame>,
     /// The ends of notices that wait for the writer.
-    done: Vec<(ObjectId, u32)>,
+    done: Vec<(Callee, u32)>,
     /// In the items of streams.
     items: Vec<Reference>,
 }
@@ -91,6 +91,7 @@ fn direction(host: &Tables, holder: &Tables, from_host: &InFlight<'_>, from_hold
         claim.units += units;
         claim.busy += i64::from(out);
     }
+    answers(host, holder, from_host, from_holder);
     for (id, units) in holder.imports.due() {
         claims.entry(id).or_default().units += units;
     }
@@ -108,21 +109,27 @@ fn direction(host: &Tables, holder: &Tables, from_host: &InFlight<'_>, from_hold
             Kind::Reply | Kind::Fault => {
                 let mut calls = holder.calls.iter().filter(|(id, _)| *id == frame.head.call);
                 let (_, call) = calls.next().expect("I2: an answer is under way to a call that nobody made");
+                if holder.imports.promised_at(call.import) {
+                    continue;
+                }
                 let id = holder.imports.slot(call.import).id;
                 claims.entry(id).or_default().busy -= 1;
             }
+            Kind::Done if is_on_answer(frame) => {}
             Kind::Done => claims.entry(frame.head.object).or_default().busy -= i64::from(frame.head.call.0),
             _ => {}
         }
     }
-    for &(id, count) in &from_host.done {
-        claims.entry(id).or_default().busy -= i64::from(count);
+    for &(callee, count) in &from_host.done {
+        if let Callee::Object(id) = callee {
+            claims.entry(id).or_default().busy -= i64::from(count);
+        }
     }
     for frame in from_holder.frames() {
         for r in frame.options.refs.iter().filter(|r| r.kind == RefKind::Home) {
             claims.entry(r.id).or_default().units += 1;
         }
-        if matches!(frame.head.kind, Kind::Call | Kind::Notice) {
+        if matches!(frame.head.kind, Kind::Call | Kind::Notice) && !is_on_answer(frame) {
             claims.entry(frame.head.object).or_default().busy -= 1;
         }
     }
@@ -139,13 +146,60 @@ fn direction(host: &Tables, holder: &Tables, from_host: &InFlight<'_>, from_hold
     }
     let lobby = claims.remove(&ObjectId::LOBBY).unwrap_or_default();
     let exported: i64 = host.exports.entries().map(|e| i64::from(e.2)).sum();
-    assert_eq!(lobby.busy, host.running.len() as i64 - exported, "I2: calls of the lobby");
+    let on_answers: i64 = host.kept.entries().map(|e| i64::from(e.2)).sum();
+    let at_the_lobby = host.running.len() as i64 - exported - on_answers;
+    assert_eq!(lobby.busy, at_the_lobby, "I2: calls of the lobby");
     for (id, units, busy, _) in host.exports.entries() {
         let claim = claims.remove(&id).unwrap_or_default();
         assert_eq!(claim, Claim { units, busy: i64::from(busy) }, "I1, I2: {id:?} (left: the holder's side)");
     }
     claims.retain(|_, claim| *claim != Claim::default());
     assert!(claims.is_empty(), "I1, I2: nobody knows what is claimed: {claims:?}");
+}
+
+fn is_on_answer(frame: &Frame) -> bool {
+    frame.head.flags & wire::flag::ON_ANSWER != 0
+}
+
+/// I2 for calls on answers: what is unanswered on a promise is at the host or under way.
+fn answers(host: &Tables, holder: &Tables, from_host: &InFlight<'_>, from_holder: &InFlight<'_>) {
+    let mut claims: HashMap<CallId, i64, FixedState> = HashMap::default();
+    for (slot, _, call, out) in holder.imports.promises() {
+        assert!(out <= 64, "I2: {out} calls on one answer");
+        assert_eq!(holder.permits.out(slot), out, "the permits and the promise disagree on what is out");
+        claims.insert(call, i64::from(out));
+    }
+    for frame in from_host.frames() {
+        match frame.head.kind {
+            Kind::Reply | Kind::Fault => {
+                let call = holder.calls.iter().find(|(id, _)| *id == frame.head.call);
+                let promise = call.and_then(|(_, call)| holder.imports.promise_call(call.import));
+                if let Some(parent) = promise {
+                    *claims.entry(parent).or_default() -= 1;
+                }
+            }
+            Kind::Done if is_on_answer(frame) => {
+                *claims.entry(CallId(frame.head.object.0)).or_default() -= i64::from(frame.head.call.0);
+            }
+            _ => {}
+        }
+    }
+    for &(callee, count) in &from_host.done {
+        if let Callee::Answer(parent) = callee {
+            *claims.entry(parent).or_default() -= i64::from(count);
+        }
+    }
+    for frame in from_holder.frames().filter(|frame| is_on_answer(frame)) {
+        if matches!(frame.head.kind, Kind::Call | Kind::Notice) {
+            *claims.entry(CallId(frame.head.object.0)).or_default() -= 1;
+        }
+    }
+    // A number that is used again on another lane may meet the answer of its former call, which is finished but not told yet.
+    for (_, call, busy) in host.kept.entries() {
+        *claims.entry(call).or_default() -= i64::from(busy);
+    }
+    claims.retain(|_, claim| *claim != 0);
+    assert!(claims.is_empty(), "I2: calls on answers that one side alone knows of: {claims:?}");
 }
 
 /// I6 with everything held: nobody waits, no permit is missing, everybody who holds a dead object is told.
@@ -162,6 +216,9 @@ pub(super) fn rest(peers: &[Peer; 2]) {
         // One whose consumer has gone waits to be begun, so that its producer can be told.
         given.retain(|id, _| taken.contains_key(id));
         assert_eq!(given, taken, "both sides of a stream count alike: what is allowed, what was sent");
+        let promised = other.tables(|t| t.imports.promises().count());
+        assert_eq!(peer.tables(|t| t.kept.len()), promised, "I6: what is kept is promised");
+        assert!(promised <= other.promises.len(), "I6: a promise that nobody holds is not finished");
     }
 }
 
@@ -173,6 +230,11 @@ pub(super) fn empty(peers: &[Peer; 2]) {
             assert_eq!((t.exports.len(), t.imports.len()), (0, 0), "exports and imports that nobody needs");
             assert_eq!(t.lanes.len(), LANES, "lanes of objects that nobody holds");
             assert_eq!((t.streams.producing(), t.streams.consuming()), (0, 0), "streams that nobody needs");
+            assert_eq!((t.kept.len(), t.imports.promises().count()), (0, 0), "answers that nobody waits for");
+            assert!(
+                t.lanes.iter().all(|lane| lane.promises() == 0),
+                "promises are counted that nobody holds"
+            );
         });
     }
 }
@@ -183,6 +245,7 @@ pub(super) fn ended(peer: &Peer) {
         quiet(t);
         assert_eq!((t.exports.len(), t.imports.len()), (0, 0), "exports and imports of an ended connection");
         assert_eq!((t.streams.producing(), t.streams.consuming()), (0, 0), "streams of an ended connection");
+        assert_eq!(t.kept.len(), 0, "kept answers of an ended connection");
         assert!(!t.exports.gone_is_due() && !t.imports.release_is_due(), "words for nobody");
         assert!(!t.streams.control_is_due(), "words for nobody");
     });
@@ -197,5 +260,7 @@ fn quiet(t: &mut Tables) {
     assert_eq!(outstanding, (0, 0, 0, 0, 0), "calls, running, permits out, waiting for permits, parked");
     assert!(t.imports.entries().all(|e| e.3 == 0), "an import with calls out at rest");
     assert!(t.exports.entries().all(|e| e.2 == 0), "an export with calls under way at rest");
+    assert!(t.imports.promises().all(|e| e.3 == 0), "a promise with calls out at rest");
+    assert!(t.kept.entries().all(|e| e.2 == 0), "a kept answer with calls under way at rest");
     assert_eq!(t.next_deadline(), None, "a deadline of no call");
 }

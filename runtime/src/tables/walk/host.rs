@@ -10,7 +10,7 @@ use super::watch::Watch;
 use crate::answer::Refs;
 use crate::connection::Shared;
 use crate::error::{Fault, Ran};
-use crate::object::{LocalObject, Stop};
+use crate::object::{LocalObject, Plain, Stop};
 use crate::proxy::{Handle, Target};
 use crate::wire::FaultCode;
 
@@ -86,6 +86,17 @@ impl Peer {
             return fault(call, code);
         }
         dice.count(Act::Reply);
+        if call.keeps() {
+            let object = self.some_refs(dice).into_iter().find(|h| !matches!(h.target(), Target::Stream(_)));
+            let key = match object.as_ref().map(Handle::target) {
+                Some(Target::Local(object)) => Some(object.key()),
+                _ => None,
+            };
+            self.book.lock().gives(call.serial, key);
+            if let Some(object) = object {
+                return call.incoming().reply::<Plain<Entry>>(Entry(object));
+            }
+        }
         let objects = self.some_refs(dice).into_iter().map(Entry).collect();
         let serial = call.serial;
         call.incoming().reply::<Reply>((serial, objects));
@@ -121,6 +132,14 @@ impl Peer {
         if !self.holds.is_empty() {
             dice.count(Act::DropHolder);
             self.holds.swap_remove(dice.below(self.holds.len()));
+        }
+    }
+
+    /// A promise is not wanted any more.
+    pub(super) fn drop_promise(&mut self, dice: &mut Dice) {
+        if !self.promises.is_empty() {
+            dice.count(Act::DropPromise);
+            self.promises.swap_remove(dice.below(self.promises.len()));
         }
     }
 

@@ -4,6 +4,7 @@
 //! it were changed, and well-formed frames that name what was never handed out, asked or sent. The other must not
 //! notice.
 
+mod answers;
 mod forge;
 
 use std::any::Any;
@@ -244,11 +245,22 @@ fn start(peer: &Peer, handle: &Handle, refs: Vec<Handle>) -> oneshot::Receiver<A
     let Target::Remote(import) = handle.target() else { panic!("an object of the peer") };
     let at_the_lobby = import.id() == ObjectId::LOBBY;
     let (interface, method) = (if at_the_lobby { &lobby::DESCRIPTOR } else { &INTERFACES[0] }, 0);
-    let body = peer.book.lock().made(interface.method_name(method), None, 0).to_le_bytes().to_vec();
+    let body = peer.book.lock().made(interface.method_name(method), None, 0, None).to_le_bytes().to_vec();
     let deadline_ms = peer.shared.now_ms() + 30_000;
     let (path, depth, sort) = (Path::new(), 0, Sort::Call);
-    let interface = interface.into();
-    let request = Request { interface, method, body, refs, path, depth, deadline_ms, trace: None, sort };
+    let request = Request {
+        interface: interface.into(),
+        method,
+        body,
+        refs,
+        path,
+        depth,
+        deadline_ms,
+        trace: None,
+        sort,
+        keep: false,
+        on_answer: false,
+    };
     let (waiter, answer) = oneshot::channel();
     let now = tokio::time::Instant::now();
     peer.shared.start(import.slot(), import.id(), request, waiter, now).expect("nothing stands against it");

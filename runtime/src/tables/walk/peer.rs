@@ -37,6 +37,8 @@ pub(super) struct Peer {
     pub(super) own: Vec<LocalObject>,
     /// References that arrived and are held.
     pub(super) holds: Vec<Handle>,
+    /// Answers that are promised, with the number of their call.
+    pub(super) promises: Vec<(Handle, u64)>,
     /// Calls go to so many of them.
     pub(super) favourites: usize,
     pub(super) lobby: Handle,
@@ -70,7 +72,7 @@ impl Peer {
         let lobby = Handle::remote(Import::new(&shared, 0, ObjectId::LOBBY));
         let flows = vec![Flow::lane(), Flow::lane(), Flow::control()];
         let own_lanes = Vec::new();
-        let (own, holds, waiting, watches) = Default::default();
+        let (own, holds, promises, waiting, watches) = Default::default();
         let (book, heard_close, ended, favourites) = (book.clone(), false, false, usize::MAX);
         Peer {
             shared,
@@ -79,6 +81,7 @@ impl Peer {
             book,
             own,
             holds,
+            promises,
             favourites,
             lobby,
             waiting,

@@ -160,7 +160,10 @@ impl World {
         let [left, right] = &mut self.peers;
         let (me, other) = if who == 0 { (left, right) } else { (right, left) };
         let dice = &mut self.dice;
-        match dice.below(64) {
+        match dice.below(72) {
+            64..67 => me.pipeline(dice, &other.shared),
+            67..70 => me.call_on_answer(dice),
+            70..72 => me.drop_promise(dice),
             0..8 => me.call(dice, &other.shared, false),
             8..12 => me.call(dice, &other.shared, true),
             12..16 => me.drop_holder(dice),
@@ -302,8 +305,9 @@ impl World {
             self.peers[who].drop_holder(&mut self.dice);
             self.peers[who].drop_own(&mut self.dice);
             self.peers[who].drop_taking(&mut self.dice);
-            if self.peers.iter().all(|p| p.holds.is_empty() && p.own.is_empty() && p.watches.is_empty())
-                && self.peers.iter().all(|p| p.streams.is_empty())
+            self.peers[who].drop_promise(&mut self.dice);
+            let holds_nothing = |p: &Peer| p.holds.is_empty() && p.own.is_empty() && p.promises.is_empty();
+            if self.peers.iter().all(|p| holds_nothing(p) && p.watches.is_empty() && p.streams.is_empty())
                 && self.is_at_rest()
             {
                 return check::books(&self.peers);
@@ -380,6 +384,7 @@ impl World {
             peer.collect(&mut self.dice);
             peer.streams.drop_all();
             peer.holds.clear();
+            peer.promises.clear();
             peer.watches.clear();
             peer.own.clear();
             check::ended(peer);

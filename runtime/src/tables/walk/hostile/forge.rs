@@ -28,7 +28,16 @@ pub(super) fn plot(n: u32, dice: &mut Dice) -> (usize, Bytes) {
         let export = |id| Reference { kind: RefKind::Export, id: ObjectId(id), ..Reference::DEAD };
         options.refs = (0..dice.below(3)).map(|_| export(1 + dice.below(6) as u32)).collect();
     }
-    (dice.below(LANES), frame_of(&Head { kind, flags: 0, method: 0, call, object }, &options, &[]))
+    // Some answers are to be kept, and some calls are for one of them.
+    let (mut flags, mut object) = (0, object);
+    if kind == FrameKind::Call && dice.one_in(4) {
+        flags |= wire::flag::KEEP;
+    }
+    if kind != FrameKind::Cancel && n > 0 && dice.one_in(8) {
+        flags |= wire::flag::ON_ANSWER;
+        object = ObjectId(1_000 + dice.below(n as usize) as u32);
+    }
+    (dice.below(LANES), frame_of(&Head { kind, flags, method: 0, call, object }, &options, &[]))
 }
 
 /// Something hostile, for some stream.
@@ -67,9 +76,12 @@ fn lane_frame(dice: &mut Dice) -> Bytes {
         FrameKind::Fault,
         FrameKind::Done,
     ];
+    let kind = *dice.pick(&kinds);
+    let kept = [0, 0, 0, wire::flag::KEEP, wire::flag::ON_ANSWER, wire::flag::KEEP | wire::flag::ON_ANSWER];
+    let takes_flags = !matches!(kind, FrameKind::Reply | FrameKind::Fault);
     let head = Head {
-        kind: *dice.pick(&kinds),
-        flags: 0,
+        kind,
+        flags: if takes_flags { *dice.pick(&kept) } else { 0 },
         method: dice.below(4) as u16,
         call: CallId(id(dice)),
         object: ObjectId(id(dice)),
@@ -92,7 +104,7 @@ fn lane_frame(dice: &mut Dice) -> Bytes {
     frame_of(&head, &options, &body)
 }
 
-fn frame_of(head: &Head, options: &Options, body: &[u8]) -> Bytes {
+pub(super) fn frame_of(head: &Head, options: &Options, body: &[u8]) -> Bytes {
     let mut bytes = BytesMut::new();
     wire::put_frame(&mut bytes, head, options, body);
     bytes.freeze().split_off(4)
