@@ -332,9 +332,8 @@ impl Imports {
     fn settle(&mut self, slot: usize, shells: &mut Vec<Shell>) -> Option<usize> {
         let entry = &self.slots[slot];
         let waits = entry.queued > 0 && !mutation!(ReleaseWhileQueued);
-        let quiet = entry.out == 0 && !waits
-            || mutation!(ReleaseBeforeQuiet)
-            || entry.promise && mutation!(FinishBeforeQuiet);
+        let hasty = mutation!(FinishBeforeQuiet);
+        let quiet = entry.out == 0 && !waits || mutation!(ReleaseBeforeQuiet) || hasty && entry.promise;
         let ended = entry.dead.is_some() && !entry.promise || !entry.held;
         if !quiet || !ended {
             return None;

@@ -105,8 +105,8 @@
 //! # Notices, and what else is only on the wire
 //!
 //! Notices, their `Done`, and the depth at which they saturate shape the permits, so they are in the codec
-//! and the tables from the beginning, though only calls by name make them so far. Flags and control kinds for large
-//! bodies and pipelining are reserved; a peer that uses them is refused with a reason instead of
+//! and the tables from the beginning, as the first of what is more than a call and its answer. Flags and control kinds for large
+//! bodies are reserved; a peer that uses them is refused with a reason instead of
 //! being misunderstood.
 //!
 //! # A stream is never reset, and ends by one Stop

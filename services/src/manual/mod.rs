@@ -3,6 +3,7 @@
 //! # To use it
 //!
 //! * [`how_to::callbacks`]: closures that are called from afar.
+//! * [`how_to::calls`]: calls as values: sent now, without an answer, through a result that has not arrived.
 //! * [`how_to::objects`]: handing objects out by reference, and knowing when they are gone.
 //! * [`how_to::streams`]: sequences and bytes that come piece by piece.
 //! * [`how_to::two_sided`]: both ends serve.

@@ -78,14 +78,14 @@
 //!
 //! | kind | | direction | uses | meaning |
 //! |---|---|---|---|---|
-//! | 1 | Names | holder → host | object; body: array of strings | "my method numbers, on this lane, for every object with the interface of this one" |
+//! | 1 | Names | holder → host | flags, object; body: array of strings | "my method numbers, on this lane, for every object with the interface of this one" |
 //! | 2 | Call | holder → host | flags, method, call, object; body | a request, answered exactly once |
 //! | 3 | Notice | holder → host | flags, method, object (call is 0); body | a request that is not answered but counted by Done |
 //! | 4 | Cancel | holder → host | call | stop it; ignored if it is not running |
-//! | 5 | Finish | holder → host | call | reserved for pipelining; a violation today |
+//! | 5 | Finish | holder → host | call | no more calls on the answer of this call, which was kept |
 //! | 6 | Reply | host → holder | flags, call; body | the result |
 //! | 7 | Fault | host → holder | flags: ran; method: code; call; body: text in UTF-8 | there is no result |
-//! | 8 | Done | host → holder | call: how many; object; body: `u32`, their permits of the connection | notices have finished |
+//! | 8 | Done | host → holder | flags, call: how many; object; body: `u32`, their permits of the connection | notices have finished |
 //!
 //! Call, Notice and Reply may have optional fields between head and body, each if its flag is set, in this
 //! order:
@@ -96,7 +96,10 @@
 //! | 2 | path | `n: u8 · depth: u8 · n × u64`: tokens of the ancestors that hold a turn; n ≤ depth ≤ 64 |
 //! | 16 | references | `n: u16 · n × entry`, 1 to 256 entries of 16 bytes |
 //!
-//! 4 (trace, 25 bytes), 8 (large, `u64`), 32 (keep) and 64 (on answer) are reserved. A flag that is not
+//! Between path and references, if flag 4 is set: the trace, 25 bytes: number of the trace (16) and of the calling span (8), both
+//! big-endian as in the header `traceparent`, and its flags. Flag 32 (keep) on a Call: its answer is kept for calls on it. Flag 64 (on
+//! answer) on a Call, Notice, Names or Done: `object` is the number of the call whose kept answer is meant. See "Calls on answers".
+//! 8 (large, `u64`) is reserved. A flag that is not
 //! understood, on one of these three kinds, is a violation.
 //!
 //! An entry of the reference table: `kind: u8 · hops: u8 · 0: u16 · id: u32 · fingerprint: u64`.
@@ -249,6 +252,17 @@
 //! nested calls from starving, and neighbours from each other; a client that makes few calls may do with
 //! less. The lobby costs permits of the connection only. Notices cost the same; they come back with Done, and
 //! always carry a deadline. A sum in Done that those notices cannot have cost is a violation.
+//!
+//! **Calls on answers.** A call with flag 32 has its answer kept by the host; its result is to be a proxy, or the `Ok` of one. Calls and
+//! notices with flag 64 on the same lane name it as their callee. Those that come before the answer wait for it, in order, and are handed to
+//! the object before the Reply is written; later ones go to it directly. If the call fails, or its result is no proxy on an object of
+//! the host, they are answered `broken promise`, with the cause as text, never ran. They cost permits of the connection as others do, and
+//! instead of the object's one of 64 that each kept answer has (W<sub>o</sub> = 64 and R = 32 in the rule above); more is a violation.
+//! Before the first of them, Names with flag 64 tells the caller's method numbers for this answer: the array of names the first time for an
+//! interface on that lane, later its fingerprint as an integer is enough. When nobody holds the promise and nothing sent on it is unanswered,
+//! the holder sends Finish, once; only then, and with its answer, is the number of the call free again. A call on an answer that is not kept,
+//! Finish of one, Finish while calls on it are unanswered, and more than 4,096 kept answers on a lane are violations. A Cancel ends a call that
+//! waits for an answer at once.
 //!
 //! **Deadlines** are relative on the wire. The host cuts them to its `deadline_max`, 10 minutes. At the
 //! deadline it stops the method as by Cancel and answers `deadline`; a method that is not to be stopped runs

@@ -2,6 +2,7 @@
 
 pub mod by_name;
 pub mod callbacks;
+pub mod calls;
 pub mod cancellation;
 pub mod errors;
 pub mod evolution;
