@@ -57,8 +57,18 @@ struct Object {
     alone: Option<Id>,
 }
 
+/// A stream, by its call.
+#[derive(Debug, Default)]
+struct Flow {
+    given: u32,
+    taken: u32,
+    gone: bool,
+    read: bool,
+}
+
 #[derive(Debug, Default)]
 struct Checker {
+    flows: BTreeMap<Id, Flow>,
     calls: BTreeMap<Id, Call>,
     objects: HashMap<Id, Object>,
     /// The place of the call that began last, in each line.
@@ -113,6 +123,30 @@ impl Checker {
                 call.heard += 1;
                 must(call.outcome.is_none(), "no tick is heard after its call has ended")
             }
+            Event::SourceBorn { stream } => {
+                must(self.flows.insert(stream, Flow::default()).is_none(), "a stream has one producer")
+            }
+            Event::ItemGiven { stream, n } => {
+                let flow = self.flow(stream)?;
+                must(flow.given == n && !flow.gone, "items are given in order, while the producer lives")?;
+                flow.given += 1;
+                Ok(())
+            }
+            Event::ItemTaken { stream, n } => {
+                let flow = self.flow(stream)?;
+                must(flow.taken == n && n < flow.given, "items are taken once each, in the order given")?;
+                flow.taken += 1;
+                Ok(())
+            }
+            Event::StreamRead { stream } => {
+                let flow = self.flow(stream)?;
+                flow.read = true;
+                must(flow.taken == flow.given, "a stream that is read to its end has no item lost")
+            }
+            Event::SourceGone { stream } => {
+                let flow = self.flow(stream)?;
+                must(!std::mem::replace(&mut flow.gone, true), "a producer is dropped once")
+            }
             Event::Born { object } => {
                 let object = self.objects.entry(object).or_default();
                 must(!std::mem::replace(&mut object.born, true), "an object is made once")
@@ -140,6 +174,10 @@ impl Checker {
             }
             Event::Rest => self.rest(),
         }
+    }
+
+    fn flow(&mut self, stream: Id) -> Result<&mut Flow, String> {
+        self.flows.get_mut(&stream).ok_or_else(|| "nobody has made this stream".to_owned())
     }
 
     fn began(&mut self, id: Id, object: Id, alone: bool) -> Result<(), String> {
@@ -213,6 +251,11 @@ impl Checker {
             must(!sent || call.run == Run::Returned, &about("a notice that was sent is obeyed"))?;
             let endless = matches!(call.kind, Kind::Dropped | Kind::Late);
             must(!endless || call.run != Run::Returned, &about("a call that is dropped or late is stopped"))?;
+        }
+        for (id, flow) in &self.flows {
+            must(flow.gone, &format!("stream {id}: a producer whose consumer is done is dropped"))?;
+            let whole = self.calls.get(id).is_none_or(|call| call.kind == Kind::StreamPart) || flow.read;
+            must(whole, &format!("stream {id}: whoever reads on comes to its end"))?;
         }
         for (id, object) in &self.objects {
             let about = |broken: &str| format!("object {id}: {broken}");

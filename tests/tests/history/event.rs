@@ -24,6 +24,12 @@ pub(crate) enum Kind {
     Notice,
     /// A method that calls the caller's closure back.
     Ticks,
+    /// A method that gives a stream, read to its end.
+    Stream,
+    /// A stream of which the consumer takes a part.
+    StreamPart,
+    /// A stream to the peer.
+    Upload,
     /// A method that gives an object.
     Open,
     /// A call on an object by reference.
@@ -49,12 +55,15 @@ pub(crate) enum Kind {
 }
 
 impl Kind {
-    pub(crate) const ALL: [Kind; 16] = [
+    pub(crate) const ALL: [Kind; 19] = [
         Kind::Quick,
         Kind::Read,
         Kind::Write,
         Kind::Notice,
         Kind::Ticks,
+        Kind::Stream,
+        Kind::StreamPart,
+        Kind::Upload,
         Kind::Open,
         Kind::Poke,
         Kind::Keep,
@@ -69,12 +78,15 @@ impl Kind {
     ];
 
     /// What callers do; `Open` brings `Poke` with it, and `Keep` brings `GiveBack`.
-    pub(crate) const OF_CALLERS: [Kind; 13] = [
+    pub(crate) const OF_CALLERS: [Kind; 16] = [
         Kind::Quick,
         Kind::Read,
         Kind::Write,
         Kind::Notice,
         Kind::Ticks,
+        Kind::Stream,
+        Kind::StreamPart,
+        Kind::Upload,
         Kind::Open,
         Kind::Keep,
         Kind::PokeKept,
@@ -150,6 +162,27 @@ pub(crate) enum Event {
         n: u32,
     },
     /// An object by reference.
+    /// The producer of a stream begins; the stream has the number of the call that carries it.
+    SourceBorn {
+        stream: Id,
+    },
+    /// It is asked for its next item.
+    ItemGiven {
+        stream: Id,
+        n: u32,
+    },
+    ItemTaken {
+        stream: Id,
+        n: u32,
+    },
+    /// The consumer has seen the end.
+    StreamRead {
+        stream: Id,
+    },
+    /// The producer was dropped.
+    SourceGone {
+        stream: Id,
+    },
     Born {
         object: Id,
     },
@@ -198,7 +231,7 @@ impl Log {
     }
 
     /// Makes a call and writes down what becomes of it. `call` is polled first right after this line is written.
-    pub(crate) async fn watch<T: PartialEq + Debug, E: Display>(
+    pub(crate) async fn watch<T, E: Display>(
         &self,
         made: Made,
         call: impl Future<Output = Result<T, CallError<E>>>,
@@ -271,6 +304,42 @@ fn failure<E>(error: &CallError<E>) -> Failure {
         CallError::Disconnected { .. } => Failure::Disconnected,
         CallError::Nested(_) => Failure::Nested,
         _ => Failure::Other,
+    }
+}
+
+/// Produces the numbers from 0 on.
+#[derive(Debug)]
+pub(crate) struct Source {
+    log: Log,
+    stream: Id,
+    next: u32,
+    count: u32,
+}
+
+impl Source {
+    pub(crate) fn new(log: &Log, stream: Id, count: u32) -> Source {
+        log.write(Event::SourceBorn { stream });
+        Source { log: log.clone(), stream, next: 0, count }
+    }
+}
+
+impl Iterator for Source {
+    type Item = u32;
+
+    fn next(&mut self) -> Option<u32> {
+        let n = self.next;
+        if n == self.count {
+            return None;
+        }
+        self.next += 1;
+        self.log.write(Event::ItemGiven { stream: self.stream, n });
+        Some(n)
+    }
+}
+
+impl Drop for Source {
+    fn drop(&mut self) {
+        self.log.write(Event::SourceGone { stream: self.stream });
     }
 }
 

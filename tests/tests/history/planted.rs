@@ -248,6 +248,29 @@ fn a_notice_that_nobody_obeyed() {
 }
 
 #[test]
+fn an_item_that_is_lost() {
+    let lost = |history: &mut Vec<Event>| {
+        let read = place(history, |event| matches!(event, Event::StreamRead { .. }));
+        let Event::StreamRead { stream } = history[read] else { unreachable!("found as such") };
+        let last = history[..read]
+            .iter()
+            .rposition(|event| matches!(event, Event::ItemTaken { stream: of, .. } if *of == stream))
+            .expect("it has items");
+        history.remove(last);
+    };
+    caught(lost, "a stream that is read to its end has no item lost");
+}
+
+#[test]
+fn a_producer_that_is_left_over() {
+    let left = |history: &mut Vec<Event>| {
+        let gone = place(history, |event| matches!(event, Event::SourceGone { .. }));
+        history.remove(gone);
+    };
+    caught(left, "a producer whose consumer is done is dropped");
+}
+
+#[test]
 fn a_chain_that_enters_what_it_holds_alone() {
     let entered = |history: &mut Vec<Event>| {
         let call = a_call(history, Kind::Reenter);

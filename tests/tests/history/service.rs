@@ -6,7 +6,7 @@ use std::time::Duration;
 use duologue::prelude::*;
 use tokio::time::sleep;
 
-use crate::event::{Event, Id, Kind, Log, Made};
+use crate::event::{Event, Id, Kind, Log, Made, Source};
 
 /// The root service of each end. `&mut self` methods wait for nothing but time, so that no two chains of calls can cross.
 #[service]
@@ -15,6 +15,8 @@ pub(crate) trait Peer {
     async fn read(&self, call: Id, pause_ms: u64) -> Id;
     async fn write(&mut self, call: Id, pause_ms: u64) -> Id;
     async fn ticks(&self, call: Id, count: u32, tick: Callback<fn(u32)>) -> Result<Id, CallError>;
+    fn stream(&self, call: Id, count: u32) -> Streaming<u32>;
+    async fn upload(&self, call: Id, items: Streaming<u32>) -> Result<Id, CallError>;
     fn open(&self, call: Id, object: Id) -> ItemProxy;
     /// Keeps an object of the caller.
     async fn keep(&mut self, call: Id, object: Id, item: ItemProxy);
@@ -132,6 +134,20 @@ impl Peer for Served {
             run.tick(n);
             tick.call(n).await?;
         }
+        Ok(run.returns(call))
+    }
+
+    fn stream(&self, call: Id, count: u32) -> Streaming<u32> {
+        let run = self.log.began(call, ROOT[self.side], false);
+        run.returns(Streaming::from_iter(Source::new(&self.log, call, count)))
+    }
+
+    async fn upload(&self, call: Id, mut items: Streaming<u32>) -> Result<Id, CallError> {
+        let run = self.log.began(call, ROOT[self.side], false);
+        while let Some(n) = items.next().await {
+            self.log.write(Event::ItemTaken { stream: call, n: n? });
+        }
+        self.log.write(Event::StreamRead { stream: call });
         Ok(run.returns(call))
     }
 

@@ -14,7 +14,7 @@ use rand::{Rng, SeedableRng};
 use tokio::task::{JoinSet, spawn_local};
 use tokio::time::sleep;
 
-use crate::event::{Event, Id, Kind, Log, Made};
+use crate::event::{Event, Id, Kind, Log, Made, Source};
 use crate::service::{
     CHAIN, ChainProxy, Held, ItemProxy, Leaves, Links, PLAIN, PeerProxy, PlainProxy, ROOT, Served, Thing,
 };
@@ -157,6 +157,13 @@ impl End {
                 }
             }
             Kind::Ticks => self.ticks(dice.random_range(1..6)).await,
+            Kind::Stream | Kind::StreamPart => self.stream(kind, dice).await,
+            Kind::Upload => {
+                let made = self.made(Kind::Upload, self.theirs(ROOT));
+                let source = Source::new(&self.log, made.call, dice.random_range(1..300));
+                let call = self.root.upload(made.call, Streaming::from_iter(source));
+                self.log.watch(made, call, |&id| id == made.call).await;
+            }
             Kind::Open | Kind::Poke => self.open(pause, dice.random_range(1..4)).await,
             Kind::Keep | Kind::GiveBack => self.keep().await,
             Kind::PokeKept => self.poke_kept().await,
@@ -194,6 +201,23 @@ impl End {
         let (log, call) = (self.log.clone(), made.call);
         let tick = move |n: u32| log.write(Event::TickHeard { call, n });
         self.log.watch(made, self.root.ticks(call, count, tick), |&id| id == call).await;
+    }
+
+    /// A stream of the peer: read to its end, or let go midway.
+    async fn stream(&self, kind: Kind, dice: &mut StdRng) {
+        let (made, count) = (self.made(kind, self.theirs(ROOT)), dice.random_range(1..300));
+        let call = self.root.stream(made.call, count);
+        let Some(mut items) = self.log.watch(made, call, |_| true).await else { return };
+        let take = if kind == Kind::Stream { count } else { dice.random_range(0..count) };
+        for _ in 0..take {
+            match items.next().await {
+                Some(Ok(n)) => self.log.write(Event::ItemTaken { stream: made.call, n }),
+                _ => return,
+            }
+        }
+        if kind == Kind::Stream && items.next().await.is_none() {
+            self.log.write(Event::StreamRead { stream: made.call });
+        }
     }
 
     /// An object of the peer: called some times, then let go.
