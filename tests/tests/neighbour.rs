@@ -54,7 +54,7 @@ async fn flood(slow: SlowProxy) {
     loop {
         while calls.len() < FLOOD {
             let call = slow.work().timeout(Duration::from_secs(600));
-            calls.spawn(async move { call.await });
+            calls.spawn(call);
         }
         calls.join_next().await;
     }
