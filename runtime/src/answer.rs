@@ -43,6 +43,11 @@ impl Refs {
         self.0.is_none()
     }
 
+    /// To be handed over on a connection that lives on `worker`: closures among them are started there.
+    pub(crate) fn started(&self, worker: &crate::node::Worker) -> Vec<Handle> {
+        self.handles().iter().map(|handle| handle.clone().started(worker)).collect()
+    }
+
     pub(crate) fn handles(&self) -> &[Handle] {
         self.0.as_deref().unwrap_or_default()
     }

@@ -11,7 +11,7 @@ use tokio::sync::Notify;
 
 use super::{Delivery, Hook, Incoming, LocalObject, Mailbox};
 use crate::call::pass_on;
-use crate::connection::Connection;
+use crate::connection::{Connection, Shared};
 use crate::descriptor::Descriptor;
 use crate::error::{BadBody, Fault};
 use crate::node::Worker;
@@ -112,7 +112,7 @@ impl Promise {
                     }
                 }
             }
-            Target::Remote(_) => self.send_on(&started, delivery, worker),
+            Target::Remote(import) => self.send_on(&started, import.shared(), delivery, worker),
             Target::Lazy(_) | Target::Stream(_) | Target::Dead => {
                 delivery.replier.fault(Fault::never(FaultCode::GONE, ""));
             }
@@ -120,7 +120,7 @@ impl Promise {
     }
 
     /// The result is an object of a peer.
-    fn send_on(&self, handle: &Handle, delivery: Delivery, worker: Option<Worker>) {
+    fn send_on(&self, handle: &Handle, to: &Shared, delivery: Delivery, worker: Option<Worker>) {
         let Delivery { method, body, refs, replier, context } = delivery;
         let notice = replier.is_notice();
         let sent = pass_on(
@@ -128,7 +128,7 @@ impl Promise {
             self.interface.into(),
             method,
             body.to_vec(),
-            refs.handles().to_vec(),
+            refs.started(&to.worker),
             &context,
             notice,
         );

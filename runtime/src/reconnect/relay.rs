@@ -177,7 +177,7 @@ impl Relay {
             interface: self.descriptor.into(),
             method: call.method,
             body: call.body.to_vec(),
-            refs: call.refs.handles().to_vec(),
+            refs: call.refs.started(&shared.worker),
             path: context.path().into(),
             depth: context.depth(),
             deadline_ms: shared.millis(context.deadline()),
