@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use crate::tables::{BulkLimits, CONNECTION_PERMITS_MIN, StreamLimits, TableLimits};
+use crate::tables::{BodyLimits, BulkLimits, CONNECTION_PERMITS_MIN, StreamLimits, TableLimits};
 
 /// Every limit and habit of a node. The defaults are meant for use; each field says what moving it does.
 ///
@@ -29,11 +29,23 @@ pub struct Config {
     /// Objects that the peer of one connection may hold, and that may be held of it. Above it a call that would hand over one more fails as
     /// `Overloaded`. Default: 65,536.
     pub exports_max: usize,
-    /// The longest body that rides in a frame, at most 8 KiB. A longer one is refused as `NotSent` (arguments) or `BadReply` (results).
+    /// The longest body that rides in a frame, at most 8 KiB. A longer one takes a round trip more and comes on a stream of its own.
     /// Default: 8,192 bytes.
     pub inline_max: usize,
     /// Bytes that may wait to be written on a lane; above it no further call is started on the connection. Default: 1 MiB.
     pub outbox_max: usize,
+    /// The longest body, of arguments or of a result. The smaller of both peers' values counts; above it arguments fail as `NotSent`, a result
+    /// as `BadReply`. Default: 16 MiB.
+    pub body_max: usize,
+    /// Bytes of large bodies that one peer may be asked for at once; further ones wait, in order. At least `body_max`. Default: 16 MiB.
+    pub pull_max: usize,
+    /// Bytes of large arguments of one peer whose calls are not answered; above it a call with a large body is refused as `Overloaded`.
+    /// At least `body_max`. Default: 256 MiB.
+    pub arguments_max: usize,
+    /// Bytes of large results that one peer has been told of and has not fetched; above it none of its calls is started. Default: 64 MiB.
+    pub results_max: usize,
+    /// A large body of which nothing arrives for so long is given up, and its call with it. Default: 60 s.
+    pub stall_timeout: Duration,
     /// Bytes of large bodies and streams that may be in the network at once on a connection on which calls are under way: a call waits behind
     /// at most so many. More is faster in bulk and slower for its neighbours. At least 128 KiB. Default: 256 KiB.
     pub bulk_busy: usize,
@@ -75,6 +87,11 @@ impl Default for Config {
             exports_max: 65_536,
             inline_max: 8 * 1024,
             outbox_max: 1024 * 1024,
+            body_max: 16 * 1024 * 1024,
+            pull_max: 16 * 1024 * 1024,
+            arguments_max: 256 * 1024 * 1024,
+            results_max: 64 * 1024 * 1024,
+            stall_timeout: Duration::from_secs(60),
             bulk_busy: 256 * 1024,
             bulk_idle: 4 * 1024 * 1024,
             bulk_max: 16 * 1024 * 1024,
@@ -105,6 +122,13 @@ impl Config {
             deadline_ms: self.call_timeout.as_millis().clamp(1, u128::from(u32::MAX)) as u32,
             streams: StreamLimits { pool: self.stream_pool as u64, item_max: self.item_max },
             deadline_max_ms: self.deadline_max.as_millis().min(u128::from(u32::MAX)) as u32,
+            bodies: BodyLimits {
+                body_max: self.body_max.min(u32::MAX as usize),
+                pull_max: self.pull_max,
+                arguments_max: self.arguments_max,
+                replies_max: self.results_max,
+                stall_ms: self.stall_timeout.as_millis().min(u128::from(u32::MAX)) as u64,
+            },
             bulk: BulkLimits {
                 busy: self.bulk_busy as u64,
                 idle: self.bulk_idle as u64,

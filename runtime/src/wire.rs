@@ -458,6 +458,8 @@ pub(crate) struct Hello {
     pub(crate) lanes: u8,
     /// New at every start of the process.
     pub(crate) boot: u64,
+    /// The longest body that it takes.
+    pub(crate) body_max: u32,
 }
 
 /// The first field of a `Hello`, which is its version whatever else a later version says.

@@ -245,6 +245,7 @@ pub struct Hello {
     pub deadline_ms: u32,
     pub lanes: u8,
     pub boot: u64,
+    pub body_max: u32,
 }
 
 impl Default for Hello {
@@ -258,6 +259,7 @@ impl Default for Hello {
             deadline_ms: 30_000,
             lanes: 1,
             boot: 7,
+            body_max: 16 << 20,
         }
     }
 }

@@ -11,9 +11,9 @@ use tokio::time::timeout;
 use transport::{Link, RecvStream, StreamError};
 
 use super::streams::{stream_failed, tell};
-use super::{Message, Shared, consume};
+use super::{Message, Shared, bodies, consume};
 use crate::streaming::Format;
-use crate::wire::{STREAM_BODY, STREAM_BYTES, STREAM_ITEMS, StreamId};
+use crate::wire::{BodyId, STREAM_BODY, STREAM_BYTES, STREAM_ITEMS, StreamId};
 
 /// How long a stream may stay without saying what it is.
 pub(super) const IDENTIFY_TIMEOUT: Duration = Duration::from_secs(10);
@@ -40,6 +40,9 @@ async fn read(shared: Arc<Shared>, mut stream: RecvStream, stream_idle: Duration
         Ok(None) => return tell(&shared, Message::Violation("a stream ended before it began".into())),
         Err(error) => return stream_failed(&shared, error),
     };
+    if kind == STREAM_BODY {
+        return bodies::receive(shared, stream, BodyId(number), rest).await;
+    }
     let format = match kind {
         STREAM_ITEMS => Some(Format::Items),
         STREAM_BYTES => Some(Format::Bytes),
@@ -48,13 +51,7 @@ async fn read(shared: Arc<Shared>, mut stream: RecvStream, stream_idle: Duration
     if let Some(format) = format {
         return consume::read_stream(shared, stream, StreamId(number), format, rest, stream_idle).await;
     }
-    tell(
-        &shared,
-        Message::Violation(match kind {
-            STREAM_BODY => "a body that nobody asked for".into(),
-            other => format!("a one-way stream of kind {other}"),
-        }),
-    );
+    tell(&shared, Message::Violation(format!("a one-way stream of kind {kind}")));
 }
 
 /// The kind and the number with which a stream begins, and what was read beyond them; `None` if it ends before.

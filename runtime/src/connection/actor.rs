@@ -58,6 +58,8 @@ pub(crate) enum Message {
     LaneBegan,
     /// A lane reader has seen the end of its stream.
     LaneEnded,
+    /// The body of a stream has been read.
+    BodyEnded,
     /// The peer broke a rule.
     Violation(String),
     /// The link has failed.
@@ -138,7 +140,11 @@ impl ConnectionActor {
 
     fn answer_close_if_read(&mut self) {
         if self.lanes_open == 0 && matches!(self.closing, Some(Closing::Peer { .. })) {
-            self.shared.with(|tables, _| tables.say_close(0, ""));
+            self.shared.with(|tables, _| {
+                if !tables.bodies.awaits_replies() {
+                    tables.say_close(0, "");
+                }
+            });
         }
     }
 
@@ -202,6 +208,7 @@ impl Handler<Message> for ConnectionActor {
                 self.lanes_open = self.lanes_open.saturating_sub(1);
                 self.answer_close_if_read();
             }
+            Message::BodyEnded => self.answer_close_if_read(),
             Message::Violation(rule) => self.violation(rule, ctx),
             Message::Link(error) => self.finish(ended_by(error), ctx),
             Message::Close { code, reason } => self.close(code, reason, ctx),

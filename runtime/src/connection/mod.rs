@@ -2,6 +2,7 @@
 
 mod accept;
 mod actor;
+mod bodies;
 mod bulk;
 mod consume;
 mod lanes;
@@ -125,7 +126,7 @@ pub struct ConnectionStats {
     pub imports: usize,
     /// Calls of this side that are not answered.
     pub calls_awaiting: usize,
-    /// Calls of the peer that are not answered.
+    /// Calls of the peer that are not answered, or whose large answer is not sent yet.
     pub calls_running: usize,
     /// Answers of this side that are kept for calls which the peer pipelines.
     pub answers_kept: usize,
@@ -244,7 +245,7 @@ impl Connection {
                 exports: tables.exports.len(),
                 imports: tables.imports.len(),
                 calls_awaiting: tables.calls.len(),
-                calls_running: tables.running.len(),
+                calls_running: tables.running.len() + tables.bodies.replies(),
                 answers_kept: tables.kept.len(),
                 permits_out: tables.permits_out() as usize,
                 streams: if ended { 0 } else { tables.lanes.len() + 1 },

@@ -10,7 +10,7 @@ use transport::frame::Deframer;
 use transport::{Link, LinkError, RecvStream, SendStream, StreamError};
 
 use super::actor::ConnectionActor;
-use super::{CODE_HELLO, Connection, Shared, accept, lanes as own_lanes, produce, streams};
+use super::{CODE_HELLO, Connection, Shared, accept, bodies, lanes as own_lanes, produce, streams};
 use crate::node::{Life, NodeInner, Worker};
 use crate::services::Services;
 use crate::tables::Tables;
@@ -211,6 +211,7 @@ impl Opening {
         let starter = produce::start_streams(shared.clone(), link.clone(), idle, stream_idle);
         actor.owns(spawn_local(starter).abort_handle());
         actor.owns(spawn_local(streams::keep_time(shared.clone())).abort_handle());
+        actor.owns(spawn_local(bodies::send_bodies(shared.clone(), link.clone())).abort_handle());
         actor.owns(
             spawn_local(accept::accept_streams(shared.clone(), link.clone(), stream_idle)).abort_handle(),
         );

@@ -310,7 +310,7 @@ impl Shared {
         call: Option<CallId>,
         callee: Callee,
         cost: u32,
-        outcome: Result<(&[u8], &[Handle]), Fault>,
+        outcome: Result<(Vec<u8>, &[Handle]), Fault>,
     ) {
         let outcome = self.registered(outcome);
         let wakers = {
@@ -329,8 +329,8 @@ impl Shared {
 
     fn registered<'a>(
         self: &Arc<Self>,
-        outcome: Result<(&'a [u8], &'a [Handle]), Fault>,
-    ) -> Result<(&'a [u8], &'a [Handle]), Fault> {
+        outcome: Result<(Vec<u8>, &'a [Handle]), Fault>,
+    ) -> Result<(Vec<u8>, &'a [Handle]), Fault> {
         let (body, handles) = outcome?;
         self.register(handles).map_err(|fault| Fault {
             code: crate::wire::FaultCode::BAD_REPLY,
@@ -348,7 +348,7 @@ impl Shared {
         call: CallId,
         callee: Callee,
         cost: u32,
-        outcome: Result<(&[u8], &[Handle]), Fault>,
+        outcome: Result<(Vec<u8>, &[Handle]), Fault>,
         complaint: Option<String>,
     ) {
         let outcome = self.registered(outcome);
@@ -406,7 +406,7 @@ impl Shared {
         let streams = std::mem::take(&mut *self.dropped_streams.lock());
         let claimed = std::mem::take(&mut *self.claimed_streams.lock());
         let now_ms = self.now_ms();
-        self.with(|tables, events| {
+        let (bytes, next) = self.with(|tables, events| {
             for dropped in dropped {
                 match dropped {
                     Dropped::Object(id) => tables.let_go(id, events),
@@ -419,8 +419,13 @@ impl Shared {
             for (id, format, source) in claimed {
                 events.unstarted.extend(tables.streams.claimed(id, format, source));
             }
-            tables.take_control()
-        })
+            (tables.take_control(), tables.next_deadline())
+        });
+        // What is asked for has its time.
+        if next.is_some_and(|next| next < self.timer_at.load(Ordering::Relaxed)) {
+            self.timer.notify_one();
+        }
+        bytes
     }
 
     /// The last handle of a stream of the peer was dropped.
@@ -471,7 +476,8 @@ impl Shared {
     }
 
     pub(crate) fn object_died(&self, key: u64, reason: &Arc<str>) {
-        self.with(|tables, events| tables.die(key, reason, events));
+        let now_ms = self.now_ms();
+        self.with(|tables, events| tables.die(key, reason, now_ms, events));
     }
 
     /// Waits until an import has ended, or the connection.

@@ -59,6 +59,21 @@ pub(crate) struct CallContext {
     incarnation: AtomicU32,
     stop: AtomicU8,
     waker: Mutex<Option<Waker>>,
+    /// Of a call with large arguments: they count until it has ended.
+    body: Option<Box<HeldBody>>,
+}
+
+/// Large arguments that belong to a call.
+#[derive(Debug)]
+struct HeldBody {
+    len: AtomicU64,
+    all: Arc<AtomicU64>,
+}
+
+impl Drop for HeldBody {
+    fn drop(&mut self) {
+        self.all.fetch_sub(*self.len.get_mut(), Ordering::Relaxed);
+    }
 }
 
 impl CallContext {
@@ -73,6 +88,7 @@ impl CallContext {
             incarnation: AtomicU32::new(0),
             stop: AtomicU8::new(0),
             waker: Mutex::new(None),
+            body: None,
         }
     }
 
@@ -95,6 +111,20 @@ impl CallContext {
     pub(crate) fn hook(shared: &Arc<Shared>) -> CallContext {
         let far = Instant::now() + std::time::Duration::from_secs(86_400 * 365);
         CallContext::new(Arc::downgrade(shared), 0, Path::new(), far)
+    }
+
+    /// It comes with large arguments, which `all` is to count once they are here.
+    pub(crate) fn is_large(&mut self, all: Arc<AtomicU64>) {
+        self.body = Some(Box::new(HeldBody { len: AtomicU64::new(0), all }));
+    }
+
+    /// Its large arguments are here.
+    pub(crate) fn holds_body(&self, len: usize) {
+        if let Some(body) = &self.body {
+            let former = body.len.swap(len as u64, Ordering::Relaxed);
+            debug_assert_eq!(former, 0, "they arrive once");
+            body.all.fetch_add(len as u64, Ordering::Relaxed);
+        }
     }
 
     pub(crate) fn depth(&self) -> u8 {

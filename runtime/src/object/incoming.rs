@@ -186,10 +186,11 @@ impl Replier {
         let complaint = if self.keep { R::complaint(&value) } else { None };
         match std::mem::replace(&mut self.to, ReplyTo::Nobody) {
             ReplyTo::Remote { shared, lane, call, callee, cost } => {
-                let encoded = match &encoded {
-                    Ok((body, refs)) => Ok((&body[..], &refs[..])),
-                    Err(e) => Err(Fault::new(FaultCode::BAD_REPLY, Ran::Yes, e.to_string())),
+                let (body, refs) = match encoded {
+                    Ok((body, refs)) => (Ok(body), refs),
+                    Err(e) => (Err(Fault::new(FaultCode::BAD_REPLY, Ran::Yes, e.to_string())), Vec::new()),
                 };
+                let encoded = body.map(|body| (body, &refs[..]));
                 match call.filter(|_| self.keep) {
                     Some(call) => shared.finish_kept(lane, call, callee, cost, encoded, complaint),
                     None => shared.finish(lane, call, callee, cost, encoded),
@@ -214,10 +215,11 @@ impl Replier {
             Answer::Fault(fault) => self.send_fault(fault),
             answer => match std::mem::replace(&mut self.to, ReplyTo::Nobody) {
                 ReplyTo::Remote { shared, lane, call, callee, cost } => {
-                    let outcome = match &answer {
-                        Answer::Reply { body, refs } => Ok((&**body, refs.handles())),
-                        _ => Ok((&[][..], &[][..])),
+                    let (body, refs) = match answer {
+                        Answer::Reply { body, refs } => (body.into(), refs),
+                        _ => Default::default(),
                     };
+                    let outcome = Ok((body, refs.handles()));
                     match call.filter(|_| self.keep) {
                         Some(call) => shared.finish_kept(lane, call, callee, cost, outcome, None),
                         None => shared.finish(lane, call, callee, cost, outcome),

@@ -1,5 +1,6 @@
 //! The answers that this side gives, and the chunks that its writers take (N6).
 
+use super::bodies::SendingOf;
 use super::*;
 
 impl Tables {
@@ -10,7 +11,7 @@ impl Tables {
         call: Option<CallId>,
         callee: Callee,
         cost: u32,
-        outcome: Result<(&[u8], &[Handle]), Fault>,
+        outcome: Result<(Vec<u8>, &[Handle]), Fault>,
     ) {
         if self.ended.is_some() {
             return;
@@ -28,7 +29,7 @@ impl Tables {
         call: Option<CallId>,
         callee: Callee,
         cost: u32,
-        outcome: Result<(&[u8], &[Handle]), Fault>,
+        outcome: Result<(Vec<u8>, &[Handle]), Fault>,
     ) -> Option<(CallId, Arc<str>)> {
         let Some(call) = call else {
             self.running.notice_done(cost);
@@ -41,24 +42,24 @@ impl Tables {
         self.answered(lane, run.callee);
         self.lanes[lane].answered();
         let outcome = outcome.and_then(|(body, handles)| {
-            if body.len() > self.limits.inline_max {
-                let text = format!(
-                    "a result of {} bytes is above the {} that a frame carries",
-                    body.len(),
-                    self.limits.inline_max
-                );
-                return Err(Fault::new(FaultCode::BAD_REPLY, Ran::Yes, text));
+            let is_large = self.is_large(body.len()).map_err(|text| bad_reply(&text))?;
+            if is_large && self.kept.has(lane, call) {
+                return Err(bad_reply("an answer on which calls wait is not to be a large one"));
+            }
+            if is_large && run.cancelled {
+                // Nobody would ask for it.
+                return Err(Fault::new(FaultCode::CANCELLED, Ran::Yes, ""));
             }
             if handles.len() > wire::REFERENCES_MAX {
                 let text = format!("{} references in one result, at most 256 travel", handles.len());
-                return Err(Fault::new(FaultCode::BAD_REPLY, Ran::Yes, text));
+                return Err(bad_reply(&text));
             }
             let refs = self.references(handles).map_err(|fault| Fault {
                 code: FaultCode::BAD_REPLY,
                 ran: Ran::Yes,
                 text: fault.text,
             })?;
-            Ok((body, refs))
+            Ok((body, refs, is_large))
         });
         let broken = match &outcome {
             Err(fault) if self.kept.has(lane, call) => Some((call, cause_of(fault))),
@@ -67,9 +68,14 @@ impl Tables {
         let outbox = &mut self.lanes[lane];
         let head = |kind, flags, method| Head { kind, flags, method, call, object: ObjectId(0) };
         match outcome {
-            Ok((body, refs)) => {
+            Ok((body, refs, false)) => {
                 let options = Options { refs, ..Options::default() };
-                wire::put_frame(outbox.buffer(), &head(Kind::Reply, 0, 0), &options, body);
+                wire::put_frame(outbox.buffer(), &head(Kind::Reply, 0, 0), &options, &body);
+            }
+            Ok((body, refs, true)) => {
+                let large = self.bodies.outgoing.announce(body.into(), SendingOf::Reply(lane, call));
+                let options = Options { refs, large: Some(large), ..Options::default() };
+                wire::put_frame(outbox.buffer(), &head(Kind::Reply, 0, 0), &options, &[]);
             }
             Err(fault) => {
                 let head = head(Kind::Fault, fault.ran.to_byte(), fault.code.0);
@@ -98,17 +104,30 @@ impl Tables {
         let busy = self.is_busy();
         wakers.extend(self.bulk.next(busy));
         self.streams.take_wakers(&mut wakers);
+        wakers.extend(std::iter::from_fn(|| self.bulk.take_left()));
+        wakers.extend(self.bodies.outgoing.take_opener());
         wakers
     }
 
     /// The writer of a lane takes what there is; what was held back by a full outbox goes on.
     pub(crate) fn take_lane(&mut self, lane: usize, now_ms: u64, events: &mut Events) -> Option<Bytes> {
         let bytes = self.lanes[lane].take();
-        if self.lanes.any_full(self.limits.outbox_max) {
+        if !self.resume(now_ms, events) {
             return bytes;
         }
+        // Without anything taken before, what was granted just now.
+        bytes.or_else(|| self.lanes[lane].take())
+    }
+
+    /// What was held back by a full outbox, or by replies that are not fetched, goes on; false while it is full.
+    pub(super) fn resume(&mut self, now_ms: u64, events: &mut Events) -> bool {
+        if self.lanes.any_full(self.limits.outbox_max) {
+            return false;
+        }
         self.permits.pause(false);
-        events.deliveries.append(&mut self.parked);
+        if !self.owes_too_much() {
+            events.deliveries.append(&mut self.parked);
+        }
         while !self.lanes.any_full(self.limits.outbox_max)
             && let Some(parked) = self.parked_faults.pop_front()
         {
@@ -116,7 +135,15 @@ impl Tables {
             self.finish(lane, call, callee, cost, Err(fault));
         }
         self.grant(now_ms, events);
-        // Without anything taken before, what was granted just now.
-        bytes.or_else(|| self.lanes[lane].take())
+        true
     }
+
+    /// Whether the peer leaves too many large replies where they are.
+    pub(super) fn owes_too_much(&self) -> bool {
+        self.bodies.outgoing.replies_len > self.limits.bodies.replies_max
+    }
+}
+
+fn bad_reply(text: &str) -> Fault {
+    Fault::new(FaultCode::BAD_REPLY, Ran::Yes, text)
 }

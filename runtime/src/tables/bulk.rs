@@ -56,6 +56,8 @@ pub(crate) struct Bulk {
     out: u64,
     /// In the order in which they asked; each goes to the end with its next piece, so that all are served in turn.
     line: VecDeque<Waiting>,
+    /// Who left the line, to be woken.
+    left: Vec<Waker>,
     next_ticket: u64,
     pace: Pace,
     /// Taken off the link by this side and not said.
@@ -70,7 +72,15 @@ impl Bulk {
             idle: idle.max(busy).max(BulkLimits::MIN),
             most: most.max(BulkLimits::MIN),
         };
-        Bulk { limits, out: 0, line: VecDeque::new(), next_ticket: 0, pace: Pace::default(), taken: 0 }
+        Bulk {
+            limits,
+            out: 0,
+            line: VecDeque::new(),
+            left: Vec::new(),
+            next_ticket: 0,
+            pace: Pace::default(),
+            taken: 0,
+        }
     }
 
     /// Whether `bytes` (at most [`PIECE`]) may be written now; if so they count as written. If not, `ticket` is the writer's place in line:
@@ -113,7 +123,14 @@ impl Bulk {
 
     /// A writer no longer waits.
     pub(crate) fn leave(&mut self, ticket: Ticket) {
-        self.line.retain(|w| w.ticket != ticket);
+        if let Some(at) = self.line.iter().position(|w| w.ticket == ticket) {
+            self.left.extend(self.line.remove(at).map(|w| w.waker));
+        }
+    }
+
+    /// Those who were taken out of the line: they may not know it.
+    pub(crate) fn take_left(&mut self) -> Option<Waker> {
+        self.left.pop()
     }
 
     fn fits(&self, bytes: u64, busy: bool) -> bool {

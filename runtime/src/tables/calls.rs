@@ -9,7 +9,8 @@ use tokio::sync::oneshot;
 use super::Violation;
 use crate::answer::Answer;
 use crate::call::Request;
-use crate::wire::CallId;
+use crate::error::Ran;
+use crate::wire::{BodyId, CallId};
 
 /// Names a call at this side for as long as anybody might ask for it; never reused.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -46,6 +47,39 @@ pub(crate) struct Slot {
     pub(crate) promise: Option<u32>,
     /// It was answered, and only its promise keeps it.
     answered: bool,
+    /// A notice whose body is not sent yet: nothing answers it.
+    pub(crate) notice: bool,
+    /// Its own large body, until that is sent.
+    pub(crate) body: Option<BodyId>,
+    /// The large body of its reply, until that is whole; its permits are back already.
+    pub(crate) reply: Option<BodyId>,
+    large: bool,
+}
+
+impl Slot {
+    /// Whether its method has run, as far as is known here.
+    pub(crate) fn ran(&self) -> Ran {
+        if self.reply.is_some() {
+            Ran::Yes
+        } else if self.queued.is_some() || self.body.is_some() {
+            // What has not left this side whole is never started.
+            Ran::Never
+        } else {
+            Ran::Unknown
+        }
+    }
+
+    /// Whether the peer may have something to say of it after its deadline: of one that has left this side whole.
+    pub(crate) fn may_hear_more(&self) -> bool {
+        let sent = self.queued.is_none() && self.body.is_none() && !self.notice;
+        sent && self.reply.is_none() && self.waiter.is_some()
+    }
+
+    /// Whether it has permits out.
+    #[cfg(test)]
+    pub(crate) fn pays(&self) -> bool {
+        self.queued.is_none() && self.reply.is_none() && !self.notice
+    }
 }
 
 #[derive(Debug, Default)]
@@ -53,12 +87,27 @@ pub(crate) struct Calls {
     slots: Slab<Slot>,
     generation: u32,
     answered: usize,
+    large: usize,
 }
 
 impl Calls {
     /// The calls that are not answered.
     pub(crate) fn len(&self) -> usize {
         self.slots.len() - self.answered
+    }
+
+    /// How many of them have large bodies.
+    pub(crate) fn large(&self) -> usize {
+        self.large
+    }
+
+    /// Large arguments of a call are announced, or a large reply of it was.
+    pub(crate) fn is_large(&mut self, key: CallKey) {
+        if let Some(slot) = self.slots.get_mut(key.index as usize).filter(|s| s.generation == key.generation)
+        {
+            self.large += usize::from(!slot.large);
+            slot.large = true;
+        }
     }
 
     pub(crate) fn insert(
@@ -84,6 +133,10 @@ impl Calls {
             late: false,
             promise: None,
             answered: false,
+            notice: false,
+            body: None,
+            reply: None,
+            large: false,
         };
         let index = self.slots.insert(slot);
         CallKey { index: index as u32, generation }
@@ -100,16 +153,24 @@ impl Calls {
 
     pub(crate) fn remove(&mut self, key: CallKey) -> Option<Slot> {
         self.get(key)?;
-        Some(self.slots.remove(key.index as usize))
+        let slot = self.slots.remove(key.index as usize);
+        self.large -= usize::from(slot.large);
+        Some(slot)
     }
 
-    /// An answer arrives on `lane`.
+    /// An answer arrives on `lane`: whose.
+    pub(crate) fn awaits(&self, call: CallId, lane: usize) -> Result<CallKey, Violation> {
+        let free = |s: &&Slot| s.queued.is_none() && s.reply.is_none() && !s.notice && !s.answered;
+        let slot = self.slots.get(call.0 as usize).filter(|s| s.lane == lane).filter(free);
+        let slot = slot.ok_or(Violation::UnknownAnswer)?;
+        Ok(CallKey { index: call.0, generation: slot.generation })
+    }
+
+    /// The answer of a call has arrived.
     pub(crate) fn answer(&mut self, call: CallId, lane: usize) -> Result<Slot, Violation> {
-        match self.slots.get(call.0 as usize) {
-            Some(slot) if slot.lane == lane && slot.queued.is_none() && !slot.answered => {}
-            _ => return Err(Violation::UnknownAnswer),
-        }
+        self.awaits(call, lane)?;
         let slot = &mut self.slots[call.0 as usize];
+        self.large -= usize::from(std::mem::take(&mut slot.large));
         if slot.promise.is_some() {
             slot.answered = true;
             self.answered += 1;
@@ -153,6 +214,7 @@ impl Calls {
     /// All of them, at the end of the connection.
     pub(crate) fn drain(&mut self) -> Vec<Slot> {
         self.answered = 0;
+        self.large = 0;
         self.slots.drain().collect()
     }
 }

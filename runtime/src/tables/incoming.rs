@@ -1,7 +1,9 @@
 //! The frames of the peer: calls and their answers, method names, the ends of notices; and every reference in them (N2, N3).
 
+use super::bodies::{Held, ReceivingOf};
 use super::kept::{Numbering, Waiting};
 use super::*;
+use crate::wire::Large;
 
 /// Where a call that has arrived goes.
 enum Goes {
@@ -25,20 +27,15 @@ impl Tables {
     ) -> Result<(), Violation> {
         let cost = cost_of(bytes.len() + 4);
         let frame = wire::read_frame(bytes)?;
-        if frame.options.large.is_some() {
-            return Err(Violation::NotYet("a body on a stream of its own"));
+        let large = self.large_of(&frame)?;
+        if large.is_some() && frame.head.flags & wire::flag::ON_ANSWER != 0 {
+            return Err(Violation::NotYet("a large body of a call on an answer"));
         }
         match frame.head.kind {
             Kind::Call | Kind::Notice => self.receive_call(shared, lane, frame, cost, now_ms, events),
-            Kind::Reply | Kind::Fault => self.receive_answer(shared, lane, frame, events),
+            Kind::Reply | Kind::Fault => self.receive_answer(shared, lane, frame, large, now_ms, events),
             Kind::Cancel => {
-                if let Some(run) = self.running.get(lane, frame.head.call) {
-                    let callee = run.callee;
-                    events.stops.push((run.context.clone(), Stop::Cancelled));
-                    if let Callee::Answer(parent) = callee {
-                        self.withdraw_dependent(lane, parent, frame.head.call);
-                    }
-                }
+                self.receive_cancel(lane, frame.head.call, now_ms, events);
                 Ok(())
             }
             Kind::Names if frame.head.flags & wire::flag::ON_ANSWER != 0 => {
@@ -65,6 +62,7 @@ impl Tables {
         events: &mut Events,
     ) -> Result<(), Violation> {
         let Frame { head, options, body } = frame;
+        let large = options.large;
         let notice = head.kind == Kind::Notice;
         let refs = self.settle(shared, lane, &options.refs, events)?;
         self.running.pay(cost)?;
@@ -78,7 +76,11 @@ impl Tables {
         let left =
             options.deadline_ms.unwrap_or_else(|| self.peer.as_ref().map_or(30_000, |p| p.deadline_ms));
         let deadline_ms = now_ms + u64::from(left.min(self.limits.deadline_max_ms));
-        let context = Arc::new(CallContext::remote(shared, &options, deadline_ms));
+        let mut context = CallContext::remote(shared, &options, deadline_ms);
+        if large.is_some() {
+            context.is_large(self.bodies.incoming.arguments.clone());
+        }
+        let context = Arc::new(context);
         let unknown = matches!(goes, Goes::Unknown);
         let keep = head.flags & wire::flag::KEEP != 0;
         if notice {
@@ -89,7 +91,8 @@ impl Tables {
             }
             // An unknown object counts nothing, even if its number is given out before the answer is.
             let callee = if unknown { Callee::Object(ObjectId::LOBBY) } else { callee };
-            let run = Run { callee, cost, context: context.clone() };
+            let run =
+                Run { callee, cost, context: context.clone(), large: large.is_some(), cancelled: false };
             self.running.insert(lane, head.call, run)?;
             if keep {
                 self.kept.keep(lane, head.call)?;
@@ -111,27 +114,88 @@ impl Tables {
                 return Ok(());
             }
             Goes::To(object, method) => {
-                if self.holds_back(lane) {
-                    // A copy: as a slice it would keep the whole datagram that it came in.
-                    let body = Bytes::copy_from_slice(&body);
-                    self.parked.push((object, Delivery { method, body, refs, replier, context }));
-                } else {
-                    events.deliveries.push((object, Delivery { method, body, refs, replier, context }));
+                let delivery = Delivery { method, body, refs, replier, context };
+                match callee {
+                    Callee::Object(id)
+                        if large.is_some() || self.bodies.lines.contains((id, options.depth)) =>
+                    {
+                        let held = Held { object, delivery, call, lane, cost, body: None };
+                        self.hold((id, options.depth), held, large, now_ms, events);
+                    }
+                    _ => self.deliver(lane, object, delivery, events),
                 }
                 return Ok(());
             }
         };
         let call = replier.disarm();
-        if !self.parked_faults.is_empty() || self.lanes[lane].len() > self.limits.outbox_max {
-            if call.is_none() && unknown {
-                // No honest peer sends a notice to what it never held; many of them are not kept.
-                return Err(Violation::TooMuchOutstanding);
-            }
+        if call.is_none() && unknown && self.holds_back_faults(lane) {
+            // No honest peer sends a notice to what it never held; many of them are not kept.
+            return Err(Violation::TooMuchOutstanding);
+        }
+        if let Some(large) = large.filter(|_| notice) {
+            // A notice has no answer that would tell its sender to forget the body.
+            self.bodies.incoming.announced(large, ReceivingOf::Nobody);
+            self.pull_more(now_ms, events);
+        }
+        self.refuse(lane, call, callee, cost, fault);
+        Ok(())
+    }
+
+    /// A call goes to its object, or waits while the peer does not take what it is owed.
+    pub(super) fn deliver(
+        &mut self,
+        lane: usize,
+        object: LocalObject,
+        mut delivery: Delivery,
+        events: &mut Events,
+    ) {
+        if !self.holds_back(lane) {
+            events.deliveries.push((object, delivery));
+            return;
+        }
+        if delivery.body.len() <= self.limits.inline_max {
+            // A copy: as a slice it would keep the whole datagram that it came in.
+            delivery.body = Bytes::copy_from_slice(&delivery.body);
+        }
+        self.parked.push((object, delivery));
+    }
+
+    fn holds_back_faults(&self, lane: usize) -> bool {
+        !self.parked_faults.is_empty() || self.lanes[lane].len() > self.limits.outbox_max
+    }
+
+    /// This side answers a call by itself.
+    pub(super) fn refuse(
+        &mut self,
+        lane: usize,
+        call: Option<CallId>,
+        callee: Callee,
+        cost: u32,
+        fault: Fault,
+    ) {
+        if self.holds_back_faults(lane) {
             self.parked_faults.push_back(ParkedFault { lane, call, callee, cost, fault });
         } else {
             self.finish(lane, call, callee, cost, Err(fault));
         }
-        Ok(())
+    }
+
+    fn receive_cancel(&mut self, lane: usize, call: CallId, now_ms: u64, events: &mut Events) {
+        if let Some(run) = self.running.get(lane, call) {
+            run.cancelled = true;
+            let (callee, depth) = (run.callee, run.context.depth());
+            events.stops.push((run.context.clone(), Stop::Cancelled));
+            match callee {
+                Callee::Answer(parent) => self.withdraw_dependent(lane, parent, call),
+                Callee::Object(id) if !self.bodies.lines.is_empty() => {
+                    self.cancel_held((id, depth), lane, call, now_ms, events);
+                }
+                Callee::Object(_) => {}
+            }
+        } else if let Some(number) = self.bodies.outgoing.reply(lane, call) {
+            self.withdraw_body(number);
+            self.resume(now_ms, events);
+        }
     }
 
     /// Where a call on an object goes.
@@ -169,11 +233,11 @@ impl Tables {
         })
     }
 
-    /// Whether calls that arrive are not handed to their objects yet: the outbox is too full, or others wait already, which are not to
+    /// Whether calls that arrive are not handed to their objects yet: the outbox is too full, or the peer fetches no large replies, or others wait already, which are not to
     /// be overtaken.
     pub(super) fn holds_back(&self, lane: usize) -> bool {
         let waits = !self.parked.is_empty() && !mutation!(ParkedOvertaken);
-        waits || self.lanes[lane].len() > self.limits.outbox_max
+        waits || self.lanes[lane].len() > self.limits.outbox_max || self.owes_too_much()
     }
 
     pub(super) fn receive_answer(
@@ -181,31 +245,61 @@ impl Tables {
         shared: &Arc<Shared>,
         lane: usize,
         frame: Frame,
+        large: Option<Large>,
+        now_ms: u64,
         events: &mut Events,
     ) -> Result<(), Violation> {
         let Frame { head, options, body } = frame;
-        let call = self.calls.answer(head.call, lane)?;
-        if let Some(promise) = call.promise
+        let key = self.calls.awaits(head.call, lane)?;
+        let call = self.calls.get(key).expect("it was just found");
+        let (slot, cost, wanted, unsent) = (call.import, call.cost, call.waiter.is_some(), call.body.take());
+        let (cancelled, late, promise) = (call.cancelled, call.late, call.promise);
+        if large.is_some() && promise.is_some() {
+            return Err(Violation::NotYet("a large answer that is kept"));
+        }
+        if let Some(promise) = promise
             && head.kind == Kind::Fault
         {
             let cause = cause_of(&fault_of(&head, &body));
             self.imports.break_promise(promise as usize, &cause, true, &mut events.shells);
         }
-        self.wheel.remove(head.call.0);
-        let unsettled = call.waiter.is_none() && mutation!(UnwantedRefsUnsettled);
+        // One that was cancelled waits only for a word, and its Cancel withdraws the body.
+        let announced = large.filter(|_| wanted && !cancelled);
+        let mut waiter = None;
+        if announced.is_none() {
+            self.wheel.remove(head.call.0);
+            waiter = self.calls.answer(head.call, lane)?.waiter;
+        }
+        let unsettled = !wanted && mutation!(UnwantedRefsUnsettled);
         let table: &[Reference] = if unsettled { &[] } else { &options.refs };
         let refs = self.settle(shared, lane, table, events)?;
         if !(mutation!(PermitKeptOnFault) && head.kind == Kind::Fault) {
-            self.permits.give_back(call.import, 1, call.cost).map_err(|_| Violation::UnknownAnswer)?;
+            self.permits.give_back(slot, 1, cost).map_err(|_| Violation::UnknownAnswer)?;
         }
-        let ended = self.imports.answered(call.import, 1, &mut events.shells)?;
+        let ended = self.imports.answered(slot, 1, &mut events.shells)?;
         self.forget_permits(ended);
-        let Some(waiter) = call.waiter else { return Ok(()) };
-        let answer = if head.kind == Kind::Reply {
+        if let Some(number) = unsent {
+            // Whoever answers does not want the rest of the arguments.
+            self.withdraw_body(number);
+        }
+        if let Some(large) = announced {
+            // The caller and its deadline wait on, until the body is there.
+            self.calls.is_large(key);
+            if let Some(call) = self.calls.get(key) {
+                call.reply = Some(large.number);
+            }
+            self.bodies.incoming.announced(large, ReceivingOf::Reply(key, refs));
+            self.pull_more(now_ms, events);
+            return Ok(());
+        }
+        let Some(waiter) = waiter else { return Ok(()) };
+        let answer = if large.is_some() {
+            Answer::Fault(Fault::new(FaultCode::DEADLINE, Ran::Yes, "its result is too late"))
+        } else if head.kind == Kind::Reply {
             Answer::Reply { body, refs }
         } else {
             // It was this side's clock that stopped it.
-            let late = call.late && FaultCode(head.method) == FaultCode::CANCELLED;
+            let late = late && FaultCode(head.method) == FaultCode::CANCELLED;
             let fault = fault_of(&head, &body);
             Answer::Fault(if late { Fault { code: FaultCode::DEADLINE, ..fault } } else { fault })
         };

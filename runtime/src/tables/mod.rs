@@ -6,6 +6,7 @@
 //! since the connection began. What a verb gives back ([`Events`]) is acted upon after the lock is released.
 
 mod answers;
+mod bodies;
 mod bulk;
 mod calls;
 mod crossing;
@@ -15,6 +16,7 @@ mod incoming;
 mod items;
 mod kept;
 mod lanes;
+mod large;
 mod outbox;
 mod outgoing;
 mod permits;
@@ -32,6 +34,7 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 
+pub(crate) use bodies::BodyLimits;
 pub(crate) use bulk::{Bulk, BulkLimits, PIECE, Ticket as BulkTicket};
 pub(crate) use calls::{CallKey, Waiter};
 pub(crate) use crossing::{Circle, Crossings, TurnKey};
@@ -41,6 +44,7 @@ pub(crate) use outbox::Outbox;
 pub(crate) use streams::{Reading, Room, Stands, Start, StreamLimits, Streams};
 pub(crate) use turn::{Access, Arrival, Ticket, Turn};
 
+use bodies::{Bodies, Held};
 use calls::Calls;
 use exports::{Exports, NotExported};
 use imports::{Entry, Gone, Imports, SentHome, Shell};
@@ -107,11 +111,16 @@ pub(crate) enum Mutation {
     NeverFinished,
     DependentsForgotten,
     SentBeforeParent,
+    PullWithoutRoom,
+    BudgetKept,
+    LineOvertaken,
+    BodyKept,
+    CrossedPullIgnored,
 }
 
 #[cfg(test)]
 impl Mutation {
-    pub(crate) const ALL: [Mutation; 33] = [
+    pub(crate) const ALL: [Mutation; 38] = [
         Mutation::ReuseIds,
         Mutation::GoneOnce,
         Mutation::KeepSurplus,
@@ -145,6 +154,11 @@ impl Mutation {
         Mutation::NeverFinished,
         Mutation::DependentsForgotten,
         Mutation::SentBeforeParent,
+        Mutation::PullWithoutRoom,
+        Mutation::BudgetKept,
+        Mutation::LineOvertaken,
+        Mutation::BodyKept,
+        Mutation::CrossedPullIgnored,
     ];
 }
 
@@ -217,6 +231,20 @@ pub(crate) enum Violation {
     FinishedWhileBusy(CallId),
     #[error("method numbers that are neither a list of names nor known")]
     BadNumbering,
+    #[error("a body of {0} bytes is announced, which is above what this side takes")]
+    BodyTooLarge(u32),
+    #[error("a body is announced under a number that is in use")]
+    BodyInUse,
+    #[error("a frame has a body and announces another")]
+    TwoBodies,
+    #[error("a body is asked for that was not announced, or twice")]
+    UnknownBody,
+    #[error("a body that nobody asked for")]
+    UnaskedBody,
+    #[error("a body is longer than was announced")]
+    BodyTooLong,
+    #[error("a body is shorter than was announced, and nobody cancelled its call")]
+    BodyTooShort,
     #[error("a second hello")]
     SecondHello,
     #[error("stream number {} is in use, or not the peer's to give", .0.0)]
@@ -260,6 +288,7 @@ pub(crate) struct TableLimits {
     pub(crate) outbox_max: usize,
     pub(crate) deadline_ms: u32,
     pub(crate) deadline_max_ms: u32,
+    pub(crate) bodies: BodyLimits,
     pub(crate) bulk: BulkLimits,
     pub(crate) streams: StreamLimits,
 }
@@ -281,6 +310,7 @@ pub(crate) struct Tables {
     pub(crate) lanes: Lanes,
     /// The bytes of large bodies and streams on their way.
     pub(crate) bulk: Bulk,
+    pub(crate) bodies: Bodies,
     lobby: LocalObject,
     /// Deliveries held back while the outbox is too full.
     parked: Vec<(LocalObject, Delivery)>,
@@ -346,6 +376,7 @@ impl Tables {
             wheel: Wheel::new(),
             lanes: Lanes::default(),
             bulk: Bulk::new(limits.bulk),
+            bodies: Bodies::new(&limits.bodies),
             lobby,
             parked: Vec::new(),
             parked_faults: VecDeque::new(),
@@ -374,6 +405,7 @@ impl Tables {
             deadline_ms: self.limits.deadline_ms,
             lanes,
             boot,
+            body_max: self.limits.bodies.body_max.min(u32::MAX as usize) as u32,
         }
     }
 
@@ -439,9 +471,9 @@ impl Tables {
         self.ended.as_ref()
     }
 
-    /// Whether calls are under way that bulk bytes before them would delay.
+    /// Whether calls are under way that bulk bytes before them would delay: all but those that are bulk themselves.
     pub(crate) fn is_busy(&self) -> bool {
-        self.calls.len() + self.running.len() > 0
+        self.calls.len() > self.calls.large() || self.running.len() > self.running.large()
     }
 
     pub(crate) fn permits_out(&self) -> u32 {
@@ -455,8 +487,9 @@ impl Tables {
     }
 
     /// An object of this side has ended.
-    pub(crate) fn die(&mut self, key: u64, reason: &Arc<str>, events: &mut Events) {
+    pub(crate) fn die(&mut self, key: u64, reason: &Arc<str>, now_ms: u64, events: &mut Events) {
         self.exports.die(key, reason, &mut events.garbage);
+        self.empty_lines_of(key, reason, now_ms, events);
     }
 
     /// A message of the control stream, other than `Hello` and `Close`.
@@ -490,8 +523,8 @@ impl Tables {
             Control::Taken { bytes } => self.bulk.returned(bytes, now_ms)?,
             Control::Window { stream, bytes } => self.streams.window(stream, bytes)?,
             Control::Stop { stream, .. } => self.streams.stop(stream)?,
-            Control::Pull { .. } => {
-                return Err(Violation::NotYet("a message of a large body"));
+            Control::Pull { body } => {
+                self.pulled(body)?;
             }
             Control::Hello(_) => return Err(Violation::SecondHello),
             Control::Close { .. } => {}
@@ -509,7 +542,7 @@ impl Tables {
             let (now, before) = outbox.weigh();
             self.unsent = self.unsent + now - before;
         }
-        self.unsent + 1024 * u64::from(self.running.cost())
+        self.unsent + 1024 * u64::from(self.running.cost()) + self.bodies.held()
     }
 
     /// Whether the node is above its budget because of this connection: until it is not, calls that arrive are answered `Overloaded`.
@@ -543,6 +576,7 @@ impl Tables {
         self.go_away_due
             || self.close_due.is_some()
             || self.bulk.taken_is_due()
+            || self.bodies.incoming.pull_is_due()
             || self.imports.release_is_due()
             || self.exports.gone_is_due()
             || self.streams.control_is_due()
@@ -557,6 +591,9 @@ impl Tables {
         let releases = self.imports.take_due(wire::RELEASES_PER_FRAME);
         if !releases.is_empty() {
             wire::put_control(&mut out, &Control::Release(releases));
+        }
+        for body in self.bodies.incoming.take_due() {
+            wire::put_control(&mut out, &Control::Pull { body });
         }
         if let Some(bytes) = self.bulk.take_taken() {
             wire::put_control(&mut out, &Control::Taken { bytes });
@@ -583,7 +620,7 @@ impl Tables {
         self.ended = Some(reason.clone());
         events.unstarted.extend(self.streams.end(&reason));
         for call in self.calls.drain() {
-            let ran = if call.queued.is_some() { Ran::Never } else { Ran::Unknown };
+            let ran = call.ran();
             if let Some(waiter) = call.waiter {
                 let fault = Fault::new(FaultCode::DISCONNECTED, ran, &*reason);
                 events.answers.push((waiter, Answer::Fault(fault)));
@@ -596,6 +633,14 @@ impl Tables {
         events.deliveries.append(&mut self.parked);
         self.end_kept(events);
         self.parked_faults.clear();
+        for held in self.bodies.lines.drain() {
+            let Held { object, delivery, .. } = held;
+            // Nobody can be told any more.
+            delivery.replier.disarm();
+            events.garbage.push(object);
+        }
+        self.bodies.incoming.clear();
+        self.bodies.outgoing.clear();
         events.shells.extend(self.imports.end());
         self.exports.end(&mut events.garbage);
         self.wheel = Wheel::new();

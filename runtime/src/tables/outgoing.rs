@@ -1,5 +1,6 @@
 //! The calls that this side makes: admitted, given permits, appended to their lane; abandoned, expired, granted (N6).
 
+use super::bodies::SendingOf;
 use super::*;
 
 impl Tables {
@@ -16,8 +17,8 @@ impl Tables {
             // Nobody waits for a notice, so it is no link in any chain of calls.
             request.path.clear();
         }
-        let lane = match self.admit(slot, id, &request) {
-            Ok(lane) => lane,
+        let (lane, is_large) = match self.admit(slot, id, &request) {
+            Ok(admitted) => admitted,
             Err(fault) => return Err(Box::new((fault, request))),
         };
         let frame = wire::HEAD_LEN
@@ -27,26 +28,30 @@ impl Tables {
                 depth: request.depth,
                 refs: request.refs.len(),
                 trace: request.trace.is_some(),
-                ..OptionsLen::default()
+                large: is_large,
             }
             .bytes()
-            + request.body.len();
+            + if is_large { 0 } else { request.body.len() };
         let cost = cost_of(frame);
         let (depth, deadline_ms) = (request.depth, request.deadline_ms);
         let key = self.calls.insert(slot, lane, depth, cost, waiter);
         let keep = request.keep;
         match self.permits.want(slot, depth, cost, key) {
             Want::Granted => {
-                if let Err(fault) = self.append(key, &request, now_ms) {
+                if let Err(fault) = self.append(key, &mut request, now_ms) {
                     self.calls.remove(key);
                     return Err(Box::new((fault, request)));
                 }
-                if request.sort.is_notice() {
-                    if let Some(waiter) = self.calls.remove(key).and_then(|c| c.waiter) {
+                let at_once = !is_large || request.sort == Sort::NoticeAtOnce;
+                if request.sort.is_notice() && at_once {
+                    if let Some(waiter) = self.calls.get(key).and_then(|c| c.waiter.take()) {
                         // Nobody listens yet, so this wakes nobody under the lock.
                         let _ = waiter.send(Answer::Sent);
                     }
-                    return Ok(key);
+                    if !is_large {
+                        self.calls.remove(key);
+                        return Ok(key);
+                    }
                 }
                 if keep {
                     self.promise(key, lane, true);
@@ -77,7 +82,13 @@ impl Tables {
         Ok(key)
     }
 
-    pub(super) fn admit(&mut self, slot: usize, id: ObjectId, request: &Request) -> Result<usize, Fault> {
+    /// The lane of a call that may be made, and whether its body is large.
+    pub(super) fn admit(
+        &mut self,
+        slot: usize,
+        id: ObjectId,
+        request: &Request,
+    ) -> Result<(usize, bool), Fault> {
         if let Some(reason) = &self.ended {
             return Err(Fault::never(FaultCode::DISCONNECTED, &**reason));
         }
@@ -90,13 +101,14 @@ impl Tables {
         if request.depth > DEPTH_MAX {
             return Err(Fault::never(FaultCode::CHAIN_TOO_DEEP, ""));
         }
-        if request.body.len() > self.limits.inline_max {
-            let text = format!(
-                "a body of {} bytes is above the {} that a frame carries",
-                request.body.len(),
-                self.limits.inline_max
-            );
-            return Err(Fault::never(FaultCode::NOT_SENT, text));
+        let is_large = self.is_large(request.body.len());
+        let is_large = is_large.map_err(|text| Fault::never(FaultCode::NOT_SENT, text))?;
+        if is_large && request.sort == Sort::NoticeAtOnce {
+            let unsent = self.bodies.outgoing.requests_len();
+            if unsent > 0 && unsent + request.body.len() > self.limits.bodies.pull_max {
+                let text = "too many bytes wait to be fetched, and the notice is not to wait";
+                return Err(Fault::never(FaultCode::OVERLOADED, text));
+            }
         }
         if request.refs.len() > wire::REFERENCES_MAX {
             let text = format!("{} references in one call, at most 256 travel", request.refs.len());
@@ -104,7 +116,12 @@ impl Tables {
         }
         if request.on_answer {
             let lane = self.admit_on_answer(slot)?;
-            return self.admit_promise(lane, request);
+            if is_large {
+                let text =
+                    format!("a body of {} bytes on an answer that is not here yet", request.body.len());
+                return Err(Fault::never(FaultCode::NOT_SENT, text));
+            }
+            return self.admit_promise(lane, request).map(|lane| (lane, false));
         }
         let Some(entry) = self.imports.get(slot, id) else {
             return Err(Fault::never(FaultCode::GONE, ""));
@@ -125,12 +142,12 @@ impl Tables {
         };
         match self.lanes.get(lane) {
             None => Err(Fault::never(FaultCode::DISCONNECTED, "the connection is not open yet")),
-            Some(_) => self.admit_promise(lane, request),
+            Some(_) => self.admit_promise(lane, request).map(|lane| (lane, is_large)),
         }
     }
 
     /// Writes the frame of a call that has its permits. On an error they are given back.
-    pub(super) fn append(&mut self, key: CallKey, request: &Request, now_ms: u64) -> Result<(), Fault> {
+    pub(super) fn append(&mut self, key: CallKey, request: &mut Request, now_ms: u64) -> Result<(), Fault> {
         let (slot, lane, cost) = {
             let call = self.calls.get(key).expect("whoever appends has the call");
             (call.import, call.lane, call.cost)
@@ -172,12 +189,23 @@ impl Tables {
             refs,
             ..Options::default()
         };
+        let is_large = self.is_large(request.body.len()).unwrap_or(false);
+        let large = is_large.then(|| {
+            let body = std::mem::take(&mut request.body);
+            self.bodies.outgoing.announce(body.into(), SendingOf::Request(key))
+        });
+        if let Some(large) = large {
+            let call = self.calls.get(key).expect("whoever appends has the call");
+            (call.body, call.notice) = (Some(large.number), request.sort.is_notice());
+            self.calls.is_large(key);
+        }
+        let options = Options { large, ..options };
         let (kind, call) =
             if request.sort.is_notice() { (Kind::Notice, CallId(0)) } else { (Kind::Call, key.call()) };
         let keep = if request.keep { wire::flag::KEEP } else { 0 };
         let on_answer = if request.on_answer { wire::flag::ON_ANSWER } else { 0 };
         let head = Head { kind, flags: keep | on_answer, method: request.method, call, object };
-        wire::put_frame(outbox.buffer(), &head, &options, &request.body);
+        wire::put_frame(self.lanes[lane].buffer(), &head, &options, &request.body);
         self.imports.sent(slot);
         self.pause_if_full(lane);
         Ok(())
@@ -266,7 +294,21 @@ impl Tables {
             self.grant(now_ms, events);
             return;
         }
+        let (lane, notice, body, reply) = (call.lane, call.notice, call.body.take(), call.reply);
         self.wheel.remove(key.call().0);
+        if let Some(number) = body.filter(|_| !mutation!(BodyKept)) {
+            self.withdraw_body(number);
+        }
+        if notice {
+            self.calls.remove(key);
+            return;
+        }
+        if let Some(number) = reply {
+            self.abandon_reply(lane, key.call(), number);
+            self.calls.remove(key);
+            self.pull_more(now_ms, events);
+            return;
+        }
         let Some((slot, cost)) = self.say_cancel(key) else { return };
         if mutation!(SlotFreedOnCancel) {
             self.calls.remove(key);
@@ -282,8 +324,7 @@ impl Tables {
             return None;
         }
         let (lane, slot, cost) = (call.lane, call.import, call.cost);
-        let head = Head { kind: Kind::Cancel, flags: 0, method: 0, call: key.call(), object: ObjectId(0) };
-        wire::put_frame(self.lanes[lane].buffer(), &head, &Options::default(), &[]);
+        self.put_cancel(lane, key.call());
         Some((slot, cost))
     }
 
@@ -308,35 +349,36 @@ impl Tables {
         for index in due {
             let Some(key) = self.calls.key_of(index) else { continue };
             let Some(call) = self.calls.get(key) else { continue };
-            if call.queued.is_none() && call.waiter.is_some() && !std::mem::replace(&mut call.late, true) {
+            if call.may_hear_more() && !std::mem::replace(&mut call.late, true) {
                 self.say_cancel(key);
                 self.wheel.insert(index, now_ms + grace_ms);
                 continue;
             }
-            let queued = call.queued.is_some() || mutation!(SentIsNeverRan);
-            let ran = if queued { Ran::Never } else { Ran::Unknown };
+            let ran = if mutation!(SentIsNeverRan) { Ran::Never } else { call.ran() };
             let detail = if call.queued.is_some() { "waiting for a permit" } else { "" };
             if let Some(waiter) = call.waiter.take() {
                 events.answers.push((waiter, Answer::Fault(Fault::new(FaultCode::DEADLINE, ran, detail))));
             }
             self.give_up(key, "the deadline has passed", now_ms, events);
         }
+        self.give_up_stalled(now_ms, events);
     }
 
     /// When [`Tables::expire`] is to be asked again.
     pub(crate) fn next_deadline(&self) -> Option<u64> {
-        self.wheel.next_wake()
+        let (calls, bodies) = (self.wheel.next_wake(), self.bodies.incoming.next_check());
+        calls.map_or(bodies, |call| Some(bodies.map_or(call, |body| call.min(body))))
     }
 
     /// Starts the calls that have their permits now.
     pub(super) fn grant(&mut self, now_ms: u64, events: &mut Events) {
         while let Some(key) = self.permits.next() {
-            let Some(request) = self.calls.get(key).and_then(|c| c.queued.take()) else {
+            let Some(mut request) = self.calls.get(key).and_then(|c| c.queued.take()) else {
                 debug_assert!(false, "whoever waits for permits is queued");
                 continue;
             };
             let (slot, lane) = self.calls.get(key).map_or((None, 0), |c| (Some(c.import), c.lane));
-            let outcome = self.append(key, &request, now_ms);
+            let outcome = self.append(key, &mut request, now_ms);
             let ended = slot.and_then(|slot| self.imports.unqueued(slot, &mut events.shells));
             self.forget_permits(ended);
             let notice = request.sort.is_notice();
@@ -347,7 +389,8 @@ impl Tables {
                 self.permits.open(promise);
             }
             events.requests.push(request);
-            if outcome.is_ok() && !notice {
+            let is_large = self.calls.get(key).is_some_and(|c| c.body.is_some());
+            if outcome.is_ok() && (!notice || is_large) {
                 continue;
             }
             self.wheel.remove(key.call().0);

@@ -15,6 +15,7 @@ pub(crate) struct Running {
     cost: u32,
     cost_max: u32,
     notices: u32,
+    large: usize,
 }
 
 /// What a call or notice is sent to.
@@ -30,11 +31,15 @@ pub(crate) struct Run {
     pub(crate) callee: Callee,
     pub(crate) cost: u32,
     pub(crate) context: Arc<CallContext>,
+    /// Its arguments are a large body.
+    pub(crate) large: bool,
+    /// The peer has cancelled it.
+    pub(crate) cancelled: bool,
 }
 
 impl Running {
     pub(crate) fn new(cost_max: u32) -> Running {
-        Running { calls: HashMap::default(), cost: 0, cost_max, notices: 0 }
+        Running { calls: HashMap::default(), cost: 0, cost_max, notices: 0, large: 0 }
     }
 
     pub(crate) fn len(&self) -> usize {
@@ -46,6 +51,11 @@ impl Running {
         self.cost
     }
 
+    /// How many of the calls have large arguments.
+    pub(crate) fn large(&self) -> usize {
+        self.large
+    }
+
     pub(crate) fn pay(&mut self, cost: u32) -> Result<(), Violation> {
         self.cost += cost;
         if self.cost > self.cost_max { Err(Violation::TooMuchOutstanding) } else { Ok(()) }
@@ -54,6 +64,7 @@ impl Running {
     pub(crate) fn insert(&mut self, lane: usize, call: CallId, run: Run) -> Result<(), Violation> {
         match self.calls.entry((lane, call)) {
             Entry::Vacant(free) => {
+                self.large += usize::from(run.large);
                 free.insert(run);
                 Ok(())
             }
@@ -66,11 +77,12 @@ impl Running {
     pub(crate) fn remove(&mut self, lane: usize, call: CallId) -> Option<Run> {
         let run = self.calls.remove(&(lane, call))?;
         self.cost -= run.cost;
+        self.large -= usize::from(run.large);
         Some(run)
     }
 
-    pub(crate) fn get(&self, lane: usize, call: CallId) -> Option<&Run> {
-        self.calls.get(&(lane, call))
+    pub(crate) fn get(&mut self, lane: usize, call: CallId) -> Option<&mut Run> {
+        self.calls.get_mut(&(lane, call))
     }
 
     pub(crate) fn notice(&mut self) {
@@ -85,6 +97,7 @@ impl Running {
     pub(crate) fn drain(&mut self) -> Vec<Run> {
         self.cost = 0;
         self.notices = 0;
+        self.large = 0;
         self.calls.drain().map(|(_, run)| run).collect()
     }
 }

@@ -7,6 +7,7 @@
 //!
 //! `DUOLOGUE_SEEDS=60000` runs the full number (a minute on 2 cores with `--release`); `DUOLOGUE_SEED=n` repeats one.
 
+mod bodies;
 mod book;
 mod caller;
 mod check;
@@ -56,7 +57,7 @@ fn sixty_thousand_seeds_hold() {
     }
     for (kind, tally) in Kind::ALL.into_iter().zip(&tallies) {
         let own: &[Act] = match kind {
-            Kind::Rest => &[],
+            Kind::Rest => &[Act::BodyRefused],
             Kind::Drained => &[Act::Drain],
             Kind::Closed => &[Act::Close, Act::End],
             Kind::Broken => &[Act::End],
@@ -76,7 +77,7 @@ fn each_mutation_is_caught() {
 fn is_caught(mutation: Mutation) -> bool {
     on_a_worker(|worker| {
         MUTATION.set(Some(mutation));
-        let caught = (0..1_000).find_map(|seed| Some((seed, walk(seed, 1, worker).err()?)));
+        let caught = (0..4_000).find_map(|seed| Some((seed, walk(seed, 1, worker).err()?)));
         MUTATION.set(None);
         if let Some((seed, what)) = &caught {
             println!("{mutation:?}: seed {seed}: {what}");

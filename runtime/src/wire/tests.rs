@@ -128,8 +128,9 @@ fn control_messages() {
             deadline_ms: 30_000,
             lanes: 1,
             boot: 5,
+            body_max: 16 << 20,
         }),
-        "16000000019801cd1040cd4000cd2000ce00010000cd75300105",
+        "1b000000019901cd1040cd4000cd2000ce00010000cd75300105ce01000000",
     );
     golden(
         Control::Release(vec![Release { id: ObjectId(4), units: 1 << 40, gone: false }]),

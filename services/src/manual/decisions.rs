@@ -105,8 +105,8 @@
 //! # Notices, and what else is only on the wire
 //!
 //! Notices, their `Done`, and the depth at which they saturate shape the permits, so they are in the codec
-//! and the tables from the beginning, as the first of what is more than a call and its answer. Flags and control kinds for large
-//! bodies are reserved; a peer that uses them is refused with a reason instead of
+//! and the tables from the beginning, as the first of what is more than a call and its answer. What a
+//! later version may add is refused with a reason instead of
 //! being misunderstood.
 //!
 //! # A stream is never reset, and ends by one Stop
@@ -146,6 +146,18 @@
 //! Frames of a lane are read in order, but a call goes to the mailbox of its object while an answer wakes its
 //! caller directly. The reader therefore lets the objects to which it has just delivered have their turn
 //! before it gives an answer that came after: a reply does not overtake the progress ticks before it.
+//!
+//! # Large bodies are fetched, not sent
+//!
+//! Any budget that is taken while something else is awaited can deadlock: pieces of two bodies that share one budget, a
+//! nested call of a handler whose own body holds it, bodies that wait for the turn of a handler that calls back. So a large body is
+//! only announced, and the receiver asks for it when it has room for the whole. Room is taken only while bytes flow, and a
+//! flow waits for nobody: not for a consumer, since every stream has a reader, and not for another flow, since the bytes on
+//! their way come back when they are read off the link, whoever wants them.
+//!
+//! One-way streams rather than bidirectional ones: there is nothing to say back on them, and their number has a limit of its own, so that
+//! bodies never keep a lane from being opened. What a slow object keeps of large arguments is bounded by refusal (`arguments_max`)
+//! and not by waiting, for the same reason as above: waiting there would be a budget that a handler holds.
 //!
 //! # A turn only where somebody may run alone
 //!

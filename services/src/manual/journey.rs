@@ -33,8 +33,8 @@
 //!    sent.
 //! 3. `Shared::start` (`connection/shared.rs`) refuses proxies of other connections, takes the lock and calls
 //!    `Tables::start` (`tables/outgoing.rs`):
-//!    * `admit` refuses what cannot go: a closed connection, a draining peer, a body above `inline_max`, a
-//!      dead object.
+//!    * `admit` refuses what cannot go: a closed connection, a draining peer, a body above `body_max`, a
+//!      dead object. (A body above `inline_max` is only announced; see "large bodies" of the wire page, and `tables/large.rs`.)
 //!    * `calls.insert` takes a slot; its number is the call's number on the wire.
 //!    * `permits.want` asks for a permit of the object and one of the connection for each KiB of the frame.
 //!      Not free: the call waits in line, unsent, and `grant` appends it when an answer brings permits back.

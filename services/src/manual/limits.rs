@@ -31,7 +31,15 @@
 //! | `object_permits` | 4,160: 4,096 and 64 in reserve for nested calls | at least 2; the smaller of both peers' | further calls wait at the caller, in order; at their deadline `Deadline`, never ran |
 //! | `connection_permits` | 16,384 KiB, of which 1,024 in reserve for nested calls | at least 32 (a peer that offers less is refused); the smaller of both peers' | the same |
 //! | `exports_max` | 65,536 objects each way | – | a call that would hand one more over: `Overloaded`, never ran; a result: `BadReply`. The smaller of both sides' counts; a peer that hands over more than it was told loses its connection |
-//! | `inline_max` | 8,192 bytes of body | at most 8,192; the smaller of both peers' | arguments: `NotSent`; a result: `BadReply` |
+//! | `inline_max` | 8,192 bytes of body | at most 8,192; the smaller of both peers' | a longer body comes on a stream of its own, a round trip later |
+//! | `body_max` | 16 MiB | the smaller of both peers' | arguments: `NotSent`; a result: `BadReply`; a peer that announces more loses its connection |
+//! | `pull_max` | 16 MiB of bodies that one peer was asked for | at least `body_max` | further ones wait at their sender, in order |
+//! | `arguments_max` | 256 MiB of large arguments of one peer's unanswered calls | at least `body_max` | `Overloaded`, never ran |
+//! | `results_max` | 64 MiB of large results that one peer was told of and has not fetched | – | none of its calls is started until it fetches them |
+//! | `stall_timeout` | 60 s | – | a large body that makes no progress: `BadArguments`, never ran; a result: `BadReply` |
+//! | `bulk_busy` | 256 KiB of large bodies on their way while other calls are under way | at least 128 KiB | their senders take turns |
+//! | `bulk_idle` | 4 MiB while there are none | at least `bulk_busy` | the same |
+//! | `bulk_max` | 16 MiB: as far as both grow with bandwidth × delay | at least 128 KiB | – |
 //! | `outbox_max` | 1 MiB waiting to be written on a lane | – | no further call is started on the connection, in either direction, until it is written |
 //! | `object_queue_max` | 65,536 calls that wait for their turn with one object, over all connections and from within the process | at least 1 | `Overloaded`, never ran |
 //! | `memory_max` | a quarter of the machine's memory, or of what its control group may use; 1 GiB where that is not known | – | a dialer gets `Refused`; calls of connections that hold more than an equal share: `Overloaded`, never ran |
@@ -47,6 +55,9 @@
 //! than is free at that depth, so that a flooded object leaves its neighbours their share. Permits come back
 //! with the answer and with nothing else: a dropped call whose handler runs on goes on paying.
 //!
+//! **Large bodies** cost permits only for the frame that announces them. What one connection can make a node hold for them is `pull_max` on its
+//! way, `arguments_max` in calls that are not answered, and `results_max` plus what the calls that already run return.
+//!
 //! # Of the link: `Config::transport`
 //!
 //! | field | default | range | at the limit |
@@ -57,6 +68,7 @@
 //! | `attempt_delay` | 250 ms (20 ms if all addresses are loopback) | 10 ms to 1 h | the next address of a name is tried too |
 //! | `streams_start` | 64 streams of the peer | at least 1 | doubles as it fills |
 //! | `streams_max` | 16,384 | `streams_start` to 1,000,000 | the peer waits: calls of an object with a lane of its own wait for the lane, within their deadlines |
+//! | `one_way_start` | 16 one-way streams of the peer, which carry large bodies | at least 1 | doubles as it fills, up to `streams_max`; then bodies wait |
 //! | `handshakes_max` | 1,024 under way | at least 1 | the dialer gets `Refused`; beyond a quarter it must first prove its address |
 //! | `connections_max` | 10,000 accepted | at least 1 | the dialer gets `Refused` |
 //! | `connections_per_address_max` | 256 per address (IPv6: per /64); loopback is exempt | at least 1 | the dialer gets `Refused` |

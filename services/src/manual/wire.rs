@@ -23,8 +23,9 @@
 //! |---|---|---|
 //! | 0 | control | the dialer's first |
 //! | 1 | lane | the dialer's next, as many as its `Hello` says: 1 to 64; later from either side, a lane for one object |
+//! | 2 | body, one-way | for each body that was asked for (N8): then its number, `u32`, then its bytes |
 //! | 3, 4 | items, bytes | one-way, from whoever gives the stream; its number as `u32` follows |
-//! | 2 body, 5 gossip | reserved | not used today |
+//! | 5 gossip | reserved | not used today |
 //!
 //! On control and lanes, which are bidirectional, frames follow in both directions. Any other bidirectional stream is
 //! a violation; one that has not said what it is within `connect_timeout` is ended. A dialer need not wait for the acceptor's `Hello` to open its lanes and to send on
@@ -39,27 +40,29 @@
 //!
 //! | kind | | body | meaning |
 //! |---|---|---|---|
-//! | 1 | Hello | `[version, object_permits, connection_permits, inline_max, exports_max, deadline_ms, lanes, boot]` | the first frame each way |
+//! | 1 | Hello | `[version, object_permits, connection_permits, inline_max, exports_max, deadline_ms, lanes, boot, body_max]` | the first frame each way |
 //! | 2 | Release | `[[[id, units, gone], ..]]` | units of imports go back |
 //! | 3 | Gone | `[id, reason]` | an object of the sender has ended |
+//! | 4 | Pull | `[number]` | send the body that you announced with this number |
 //! | 5 | Taken | `[bytes]` | so many bytes of one-way streams were read off the link, behind their numbers |
 //! | 6 | Window | `[stream, bytes]` | so much more may be sent on this stream |
 //! | 7 | Stop | `[stream, reason]` | no more of this stream is wanted, or its end was read |
 //! | 8 | GoAway | `[]` | the sender starts no more calls: later ones are answered `Draining` |
 //! | 9 | Close | `[code, reason]` | the sender is about to close |
 //!
-//! 4 and 10 to 12 are reserved (Pull; Seen, Resume, Waiting). Unknown kinds with
+//! 10 to 12 are reserved (Seen, Resume, Waiting). Unknown kinds with
 //! the top bit set are skipped; all others are violations, a second Hello too.
 //!
 //! Fields of Hello: `version` is 1. `object_permits`, `connection_permits`: how many calls the sender takes
-//! unanswered on one of its objects, and how many KiB on the connection. `inline_max`: the longest body it
-//! takes. `exports_max`: how many objects of the peer it holds. `deadline_ms`: the deadline of its own calls that name none. `lanes`: how many the dialer opens
-//! (the acceptor says 0). `boot`: a random number, new at each start of the node. Either side uses the
-//! smaller of both peers' permits, `inline_max` and `exports_max` for what it sends. The greeting must be done within the
+//! unanswered on one of its objects, and how many KiB on the connection. `inline_max`: the longest body that it
+//! takes in a frame. `exports_max`: how many objects of the peer it holds. `deadline_ms`: the deadline of its own calls that name none. `lanes`: how many the dialer opens
+//! (the acceptor says 0). `boot`: a random number, new at each start of the node. `body_max`: the longest body it takes at all. Either
+//! side uses the smaller of both peers' permits, `inline_max`, `exports_max` and `body_max` for what it sends. The greeting must be done within the
 //! connect timeout, 10 s.
 //!
 //! ```text
-//! 16000000 01 98 01 cd1040 cd4000 cd2000 ce00010000 cd7530 01 05     Hello: version 1, 4,160, 16,384, 8,192, 65,536, 30,000 ms, 1 lane, boot 5
+//! 1b000000 01 99 01 cd1040 cd4000 cd2000 ce00010000 cd7530 01 05 ce01000000
+//!         Hello: version 1, 4,160, 16,384, 8,192, 65,536, 30,000 ms, 1 lane, boot 5, 16 MiB
 //! 0f000000 02 91 91 93 04 cf0000010000000000 c2           Release: object 4, 2^40 units, not gone
 //! 05000000 03 92 04 a178                                  Gone: object 4, "x"
 //! 02000000 08 90                                          GoAway
@@ -94,12 +97,13 @@
 //! |---|---|---|
 //! | 1 | deadline | `u32` milliseconds from now; without it the sender's `deadline_ms` of Hello |
 //! | 2 | path | `n: u8 · depth: u8 · n × u64`: tokens of the ancestors that hold a turn; n ≤ depth ≤ 64 |
+//! | 8 | large | `len: u32 · number: u32`: the body has `len` bytes and is not here (N8) |
 //! | 16 | references | `n: u16 · n × entry`, 1 to 256 entries of 16 bytes |
 //!
 //! Between path and references, if flag 4 is set: the trace, 25 bytes: number of the trace (16) and of the calling span (8), both
 //! big-endian as in the header `traceparent`, and its flags. Flag 32 (keep) on a Call: its answer is kept for calls on it. Flag 64 (on
 //! answer) on a Call, Notice, Names or Done: `object` is the number of the call whose kept answer is meant. See "Calls on answers".
-//! 8 (large, `u64`) is reserved. A flag that is not
+//! A flag that is not
 //! understood, on one of these three kinds, is a violation.
 //!
 //! An entry of the reference table: `kind: u8 · hops: u8 · 0: u16 · id: u32 · fingerprint: u64`.
@@ -287,7 +291,21 @@
 //!
 //! # Large bodies (N8)
 //!
-//! Not today: a body above `inline_max` is not sent.
+//! A body above `inline_max` is announced: its frame has the field `large` and no body of its own, costs permits as its own length says,
+//! and keeps its place in line. The number is the announcer's, and is not used again while the receiver may still ask for it. The receiver
+//! sends `Pull` when it has room for the whole body (it asks for 16 MiB at once at most), in the order of the announcements; the sender
+//! then opens a one-way stream: first byte 2, the number, the bytes, its end. A body longer than announced is a violation, as are an
+//! announcement above `body_max`, a Pull for what was never announced or for the second time, and a stream that nobody asked for.
+//!
+//! * **Calls and notices.** Until its body is whole, a call holds back the later calls of this connection, of its depth and on its
+//!   object; all others pass. It goes to its object when it is whole.
+//! * **Replies.** Permits come back with the frame; the caller and its deadline wait until the body is whole.
+//! * **Withdrawal.** A caller that gives up sends Cancel and forgets the body; so does who is answered before. The host that gets a
+//!   Cancel answers it, and does not ask any more; a Cancel of a call whose reply was announced withdraws the reply. A Pull that crosses finds
+//!   a number that is not known any more: its stream ends where it is, mostly empty. So the stream of a request may end early, and that of
+//!   a reply once its call was cancelled; else it is a violation. A caller that gave up and has asked already reads on and throws away.
+//! * A body of which nothing arrives for 60 s is given up, and its call with it.
+//! * The bytes of bodies count as those of streams do, see "in the network" below; at least 128 KiB may be on their way.
 //!
 //! # Streams of items and bytes (N8)
 //!
@@ -398,7 +416,7 @@
 //!
 //! let (mut control, mut lane) = (Deframer::new(65_536), Deframer::new(16_380));
 //! let hello = next(&mut hear, &mut control).await?;
-//! assert_eq!(hello[..3], *hex("01 98 01"));
+//! assert_eq!(hello[..3], *hex("01 99 01"));
 //!
 //! // A reply to call 0 with one reference: an Export of object 1, whose one method is `add`.
 //! let opened = next(&mut receive, &mut lane).await?;

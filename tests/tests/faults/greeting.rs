@@ -211,6 +211,7 @@ fn tiny_limits_in_a_hello_slow_its_own_callers_only() {
             object_permits: 1,
             connection_permits: 32,
             inline_max: 0,
+            body_max: 0,
             deadline_ms: 0,
             ..Hello::default()
         };
@@ -219,7 +220,7 @@ fn tiny_limits_in_a_hello_slow_its_own_callers_only() {
         // Nothing fits: the call fails at once and names the limit; nothing hangs and nothing panics.
         match connection.ping().await {
             Err(duologue::CallError::NotSent(reason)) => {
-                assert_eq!(reason, "a body of 1 bytes is above the 0 that a frame carries");
+                assert_eq!(reason, "a body of 1 bytes is above the 0 that travel");
             }
             other => panic!("{other:?}"),
         }

@@ -1,4 +1,4 @@
-//! Bytes travel as bytes, and a body above what a frame carries is refused by a named error.
+//! Bytes travel as bytes. Those that do not ride in a frame are the business of `bodies`.
 
 use duologue::prelude::*;
 use duologue::{Blob, Ran};
@@ -90,41 +90,11 @@ fn borrowed_arguments_are_sent_as_they_are_and_owned_by_the_callee() {
 }
 
 #[test]
-fn a_body_above_eight_kib_is_refused_before_it_is_sent() {
+fn a_call_within_the_process_has_no_frame_and_no_bound() {
     run(async {
         let pair = pair(|| Office).await;
-        let post: PostProxy = pair.root().await;
-        // An array of one (1 byte) and the head of the bytes (3 bytes) are part of the body.
-        let most = all_bytes(8_192 - 4);
-        assert_eq!(post.vec(most.clone()).await.unwrap(), most);
-        let error = post.bytes(all_bytes(8_192 - 3).into()).await.unwrap_err();
-        let text = "a body of 8193 bytes is above the 8192 that a frame carries";
-        assert_eq!(error, CallError::NotSent(text.into()));
-        assert!(error.never_ran());
-        let error = post.vec(all_bytes(1_000_000)).await.unwrap_err();
-        let text = "a body of 1000006 bytes is above the 8192 that a frame carries";
-        assert_eq!(error, CallError::NotSent(text.into()));
         let local: PostProxy = pair.client.host(|| Office);
-        assert_eq!(
-            local.vec(all_bytes(1_000_000)).await.unwrap().len(),
-            1_000_000,
-            "a local call has no frame"
-        );
-    });
-}
-
-#[test]
-fn a_result_above_eight_kib_fails_its_call_after_it_ran() {
-    run(async {
-        let pair = pair(|| Office).await;
-        let post: PostProxy = pair.root().await;
-        assert_eq!(post.make(8_192 - 3).await.unwrap(), vec![7; 8_189]);
-        let error = post.make(8_192 - 2).await.unwrap_err();
-        let text = "a result of 8193 bytes is above the 8192 that a frame carries";
-        assert_eq!(error, CallError::BadReply(text.into()));
-        assert_eq!(error.ran(), Ran::Yes);
-        pair.running(0).await;
-        assert_eq!(post.make(1).await.unwrap(), [7][..]);
+        assert_eq!(local.vec(all_bytes(17 << 20)).await.unwrap().len(), 17 << 20);
     });
 }
 

@@ -6,6 +6,7 @@
 
 mod allow;
 mod attributes;
+mod bodies;
 mod borrow;
 mod bytes;
 mod cancel;

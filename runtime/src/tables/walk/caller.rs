@@ -1,12 +1,14 @@
 //! The application of one side as a caller: it makes calls, waits or does not, and is told what became of
 //! them.
 
+use bytes::Bytes;
 use tokio::sync::oneshot;
 
 use super::book::{BODY_MIN, INTERFACES};
 use super::dice::{Act, Dice};
 use super::peer::Peer;
 use super::streams::Entry;
+use super::world::BODY_MAX;
 use crate::answer::Answer;
 use crate::call::{Request, Sort};
 use crate::connection::Shared;
@@ -19,7 +21,7 @@ use crate::trace::TraceContext;
 use crate::wire::{FaultCode, Path, Token};
 
 /// What replies carry: the call's number, and objects.
-pub(super) type Reply = Plain<(u64, Vec<Entry>)>;
+pub(super) type Reply = Plain<(u64, Vec<Entry>, Bytes)>;
 
 /// A call whose caller waits.
 #[derive(Debug)]
@@ -96,7 +98,12 @@ impl Peer {
         let target = other.and_then(|other| other.with(|t, _| t.exports.key(id)));
         let serial = self.book.lock().made(interface.method_name(method), target, depth, parent);
         let mut body = serial.to_le_bytes().to_vec();
-        body.resize(BODY_MIN + *dice.pick(&[0, 0, 0, 0, 100, 600, 4_000]), 0);
+        let len = *dice.pick(&[0, 0, 0, 0, 0, 0, 100, 100, 600, 600, 4_000, 9_000, BODY_MAX - BODY_MIN]);
+        body.resize(BODY_MIN + len, 0);
+        let is_large = body.len() > 8_192;
+        if is_large {
+            dice.count(if notice { Act::LargeNotice } else { Act::LargeCall });
+        }
         let timeout_ms = if dice.one_in(8) { 40 } else { 30_000 };
         let now = tokio::time::Instant::now();
         let deadline_ms = self.shared.millis(now) + timeout_ms;
@@ -180,7 +187,12 @@ impl Peer {
     fn outcome(&mut self, serial: u64, promised: bool, answer: Answer, dice: &mut Dice) {
         match answer {
             Answer::Sent => {}
-            Answer::Fault(fault) => self.failed(serial, &fault, dice),
+            Answer::Fault(fault) => {
+                if fault.text.starts_with("the peer holds too many bytes") {
+                    dice.count(Act::BodyRefused);
+                }
+                self.failed(serial, &fault, dice);
+            }
             Answer::Local(_) => panic!("a remote call has a local answer"),
             Answer::Reply { body, refs } => {
                 let book = self.book.lock();
@@ -199,7 +211,7 @@ impl Peer {
                 if promised && let Ok(object) = Plain::<Entry>::read(&body, &refs) {
                     return self.holds.push(object.0);
                 }
-                let (number, objects) = Reply::read(&body, &refs).expect("the reply is well-formed");
+                let (number, objects, _) = Reply::read(&body, &refs).expect("the reply is well-formed");
                 assert_eq!(number, serial, "the answer belongs to another call");
                 for Entry(handle) in objects {
                     self.keep(handle, dice);
@@ -245,10 +257,11 @@ impl Rule {
         let (object_reserve, connection_reserve) =
             (t.limits.reserve.min(object_max / 2), t.limits.reserve.min(connection_max / 32));
         // What is out is at least: calls at their cost, notices at one each.
-        let sent = || t.calls.iter().filter(|(_, c)| c.import == slot && c.queued.is_none());
+        let sent = || t.calls.iter().filter(|(_, c)| c.import == slot && c.pays());
         let notices = t.permits.out(slot) - sent().count() as u32;
         let held = notices + sent().map(|(_, c)| c.cost).sum::<u32>();
-        let (out, cost) = (t.permits.connection_out(), (request.body.len() as u32).div_ceil(1024));
+        let carried = if request.body.len() > t.limits.inline_max { 0 } else { request.body.len() };
+        let (out, cost) = (t.permits.connection_out(), (carried as u32).div_ceil(1024));
         Rule {
             object: t.permits.out(slot) + 1 + kept(object_reserve) <= object_max,
             connection: out + cost + 16 * kept(connection_reserve) <= connection_max,

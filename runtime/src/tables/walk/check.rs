@@ -1,12 +1,15 @@
 //! What must be true of two sides at any time, at rest, and at the end: I1, I2 and I6 of the protocol.
 
 use std::collections::HashMap;
+use std::sync::atomic::Ordering;
 
 use bytes::Bytes;
 use foldhash::fast::FixedState;
 
+use super::bodies::Bodies;
 use super::flow::{self, Flow, Sent};
 use super::peer::{CONTROL, LANES, Peer};
+use super::world::BODY_MAX;
 use crate::tables::{Callee, Tables, UNITS};
 use crate::wire::{self, CallId, Control, Frame, Kind, ObjectId, RefKind, Reference};
 
@@ -30,6 +33,8 @@ pub(super) fn books([left, right]: &[Peer; 2]) {
             let (from_left, from_right) = (InFlight::of(left, l), InFlight::of(right, r));
             direction(l, r, &from_left, &from_right);
             direction(r, l, &from_right, &from_left);
+            bodies(l, r, &left.bodies, &from_right);
+            bodies(r, l, &right.bodies, &from_left);
         });
     });
     for peer in [left, right] {
@@ -202,6 +207,22 @@ fn answers(host: &Tables, holder: &Tables, from_host: &InFlight<'_>, from_holder
     assert!(claims.is_empty(), "I2: calls on answers that one side alone knows of: {claims:?}");
 }
 
+/// The large bodies of `sender` and their bytes, as both sides see them.
+fn bodies(sender: &Tables, receiver: &Tables, streams: &Bodies, from_receiver: &InFlight<'_>) {
+    let returned = |c: &Control| if let Control::Taken { bytes } = c { *bytes } else { 0 };
+    let (out, _) = sender.bulk.counts();
+    let (_, taken) = receiver.bulk.counts();
+    let on_the_way = from_receiver.control().map(returned).sum::<u64>();
+    assert_eq!(out, streams.under_way() + taken + on_the_way, "bulk bytes are missing");
+    assert!(out <= 128 << 10, "more bulk bytes are in the network than may be");
+    let pulls = from_receiver.control().filter(|c| matches!(c, Control::Pull { .. })).count();
+    let (_, to_open) = sender.bodies.outgoing.counts();
+    let asked = pulls + to_open + streams.not_begun().count();
+    assert_eq!(receiver.bodies.incoming.asked_for(), asked, "each Pull has one stream");
+    let (_, budget) = receiver.bodies.incoming.counts();
+    assert!(budget <= 2 * BODY_MAX as u64, "more is asked for than there is room for");
+}
+
 /// I6 with everything held: nobody waits, no permit is missing, everybody who holds a dead object is told.
 pub(super) fn rest(peers: &[Peer; 2]) {
     for (peer, other) in [(&peers[0], &peers[1]), (&peers[1], &peers[0])] {
@@ -235,6 +256,8 @@ pub(super) fn empty(peers: &[Peer; 2]) {
                 t.lanes.iter().all(|lane| lane.promises() == 0),
                 "promises are counted that nobody holds"
             );
+            let arguments = t.bodies.incoming.arguments.load(Ordering::Relaxed);
+            assert_eq!(arguments, 0, "bytes of arguments of calls that are answered");
         });
     }
 }
@@ -258,6 +281,13 @@ fn quiet(t: &mut Tables) {
     let outstanding =
         (t.calls.len(), t.running.len(), t.permits_out(), t.permits.waiting_total(), t.parked.len());
     assert_eq!(outstanding, (0, 0, 0, 0, 0), "calls, running, permits out, waiting for permits, parked");
+    let bodies = (t.bodies.outgoing.counts(), t.bodies.incoming.counts(), t.bodies.lines.len());
+    assert_eq!(
+        bodies,
+        ((0, 0), (0, 0), 0),
+        "bodies announced, streams owed; bodies known, budget; calls held back"
+    );
+    assert_eq!(t.bodies.outgoing.replies_len, 0, "bytes of replies");
     assert!(t.imports.entries().all(|e| e.3 == 0), "an import with calls out at rest");
     assert!(t.exports.entries().all(|e| e.2 == 0), "an export with calls under way at rest");
     assert!(t.imports.promises().all(|e| e.3 == 0), "a promise with calls out at rest");

@@ -43,13 +43,21 @@ pub(super) enum Act {
     Park,
     Overload,
     TooManyExports,
+    LargeCall,
+    LargeNotice,
+    LargeReply,
+    Pulled,
+    BodyWhole,
+    BodyWithdrawn,
+    BodyRefused,
+    HeldBack,
     Drain,
     Close,
     End,
 }
 
 impl Act {
-    /// What happens in walks of every kind; all but the last three.
+    /// What happens in walks of every kind; all but the refusal of a body and the last three.
     pub(super) const COMMON: &[Act] = &[
         Act::Call,
         Act::Notice,
@@ -88,6 +96,13 @@ impl Act {
         Act::Park,
         Act::Overload,
         Act::TooManyExports,
+        Act::LargeCall,
+        Act::LargeNotice,
+        Act::LargeReply,
+        Act::Pulled,
+        Act::BodyWhole,
+        Act::BodyWithdrawn,
+        Act::HeldBack,
     ];
 }
 

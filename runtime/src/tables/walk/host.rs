@@ -7,6 +7,7 @@ use super::dice::{Act, Dice};
 use super::peer::Peer;
 use super::streams::Entry;
 use super::watch::Watch;
+use super::world::BODY_MAX;
 use crate::answer::Refs;
 use crate::connection::Shared;
 use crate::error::{Fault, Ran};
@@ -99,7 +100,11 @@ impl Peer {
         }
         let objects = self.some_refs(dice).into_iter().map(Entry).collect();
         let serial = call.serial;
-        call.incoming().reply::<Reply>((serial, objects));
+        let len = *dice.pick(&[0, 0, 0, 0, 0, 0, 3_000, 9_000, BODY_MAX - 1_000]);
+        if len > 8_192 {
+            dice.count(Act::LargeReply);
+        }
+        call.incoming().reply::<Reply>((serial, objects, vec![0; len].into()));
     }
 
     /// The application forgets an object of its own.

@@ -17,6 +17,7 @@ use smallvec::SmallVec;
 use tokio::sync::oneshot;
 
 use super::book::INTERFACES;
+use super::dice::Dice;
 use super::flow::frames;
 use super::peer::{CONTROL, LANES, Peer};
 use super::world::{Kind, World};
@@ -30,7 +31,7 @@ use crate::node::Worker;
 use crate::object::{Delivery, Hook, Incoming, LocalObject, Mailbox, Plain};
 use crate::proxy::{Handle, Target};
 use crate::tables::{UNITS, Violation};
-use crate::wire::{Control, FaultCode, ObjectId, Path, Release};
+use crate::wire::{BodyId, Control, FaultCode, ObjectId, Path, Release};
 use forge::{control_frame, forge, plot};
 
 /// Attacks of an ordinary test run.
@@ -177,7 +178,11 @@ impl Attack {
                 known.extend(hostile.flows[stream].read(usize::MAX).into_iter().map(|f| (stream, f)));
             }
             let (stream, frame) = if sly && !dice.one_in(20) { plot(n, dice) } else { forge(&known, dice) };
-            if let Err(rule) = victim.receive(stream, vec![frame]) {
+            let mut broken = victim.receive(stream, vec![frame]);
+            if broken.is_ok() && dice.one_in(6) {
+                broken = send_a_body(victim, dice);
+            }
+            if let Err(rule) = broken {
                 violation = Some(rule);
                 break;
             }
@@ -222,6 +227,22 @@ impl Attack {
         assert_eq!(&body[..], [7], "MessagePack of the answer");
         assert_eq!(self.calls.0.load(Ordering::Relaxed), calls + 1);
     }
+}
+
+/// A stream with some body, asked for or not, of any length.
+fn send_a_body(victim: &Peer, dice: &mut Dice) -> Result<(), Violation> {
+    let number = BodyId(dice.below(12) as u32);
+    let (len, now_ms) = (dice.below(9_000), victim.shared.now_ms());
+    // Mostly what may have been asked for, so that it goes on.
+    victim.shared.take_control();
+    if victim.tables(|t| !t.bodies.incoming.is_known(number)) && !dice.one_in(20) {
+        return Ok(());
+    }
+    let announced = victim.tables(|t| t.body_begins(number))?;
+    let len = if dice.one_in(4) { len } else { announced };
+    victim.tables(|t| t.body_arrives(number, len, now_ms))?;
+    let body = vec![0; len].into();
+    victim.shared.with(|tables, events| tables.body_ends(number, body, now_ms, events))
 }
 
 /// The first side of a world hands an object to the second; the reference there.

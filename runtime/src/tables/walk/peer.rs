@@ -10,6 +10,7 @@ use std::task::{Context, Waker};
 use bytes::Bytes;
 use parking_lot::Mutex;
 
+use super::bodies::Bodies;
 use super::book::{Book, INTERFACES, Inbox, Maker};
 use super::caller::Waiting;
 use super::dice::{Act, Dice};
@@ -49,6 +50,7 @@ pub(super) struct Peer {
     /// The numbers at this side of the lanes after the control stream; `None` when both halves have ended.
     pub(super) own_lanes: Vec<Option<usize>>,
     pub(super) streams: StreamWork,
+    pub(super) bodies: Bodies,
     /// The peer has said `Close`.
     pub(super) heard_close: bool,
     pub(super) ended: bool,
@@ -89,6 +91,7 @@ impl Peer {
             flows,
             own_lanes,
             streams: StreamWork::default(),
+            bodies: Bodies::default(),
             heard_close,
             ended,
         }

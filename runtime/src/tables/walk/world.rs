@@ -15,7 +15,7 @@ use super::dice::{Act, Dice};
 use super::peer::{CONTROL, LANES, Peer};
 use crate::connection::Ended;
 use crate::node::Worker;
-use crate::tables::{BulkLimits, StreamLimits, TableLimits};
+use crate::tables::{BodyLimits, BulkLimits, StreamLimits, TableLimits};
 
 /// How a walk ends.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -33,6 +33,9 @@ pub(super) enum Kind {
 impl Kind {
     pub(super) const ALL: [Kind; 4] = [Kind::Rest, Kind::Drained, Kind::Closed, Kind::Broken];
 }
+
+/// The longest body of a walk.
+pub(super) const BODY_MAX: usize = 40_000;
 
 /// More steps than any walk needs to come to rest.
 const REST_STEPS_MAX: usize = 50_000;
@@ -117,6 +120,7 @@ impl World {
                     self.deliver_some(who);
                 }
             }
+            n if n < 2 * self.writes + 8 => self.carry_bodies(who),
             _ => self.act(who),
         }
         for peer in &mut self.peers {
@@ -226,6 +230,19 @@ impl World {
         if to.tables(|t| !t.parked.is_empty()) {
             self.dice.count(Act::Park);
         }
+        if to.tables(|t| t.bodies.lines.held_back() > 0) {
+            self.dice.count(Act::HeldBack);
+        }
+    }
+
+    /// The writers of bodies write, and the readers at the other side read.
+    pub(super) fn carry_bodies(&mut self, who: usize) {
+        let [left, right] = &mut self.peers;
+        let (from, to) = if who == 0 { (left, right) } else { (right, left) };
+        from.send_bodies(&mut self.dice);
+        if let Err(violation) = from.deliver_body(to, &mut self.dice) {
+            panic!("an honest peer breaks a rule: {violation}");
+        }
     }
 
     fn pass_time(&mut self) {
@@ -244,7 +261,7 @@ impl World {
             let idle = |s: usize| peer.flows[s].is_empty() && !peer.has_to_write(s);
             let sleeps = |s: usize| peer.flows[s].asleep || peer.flows[s].finished;
             let streams = (0..self.streams()).all(|s| idle(s) && sleeps(s));
-            streams && peer.streams.is_at_rest() && peer.inbox.lock().is_empty()
+            streams && peer.streams.is_at_rest() && peer.bodies_are_at_rest() && peer.inbox.lock().is_empty()
         })
     }
 
@@ -261,12 +278,13 @@ impl World {
 
     pub(super) fn settle_step(&mut self) {
         let who = self.dice.below(2);
-        match self.dice.below(8) {
+        match self.dice.below(9) {
             0..2 => self.write(who),
             2..4 => self.deliver_some(who),
             4 => self.read_stream(who),
             5 => self.peers[who].start_streams(&mut self.dice),
             6 => self.peers[who].give(&mut self.dice, true),
+            7 => self.carry_bodies(who),
             _ if self.dice.one_in(4) => self.peers[who].begin(&mut self.dice),
             _ => self.peers[who].answer(&mut self.dice),
         }
@@ -409,6 +427,14 @@ fn limits(tight: bool, dice: &mut Dice) -> TableLimits {
         deadline_ms: 30_000,
         deadline_max_ms: 600_000,
         streams: StreamLimits { pool: if tight { 0 } else { 1 << 20 }, item_max: 1 << 20 },
+        // Two bodies of the longest kind at once, or one and some short ones.
+        bodies: BodyLimits {
+            body_max: BODY_MAX,
+            pull_max: 2 * BODY_MAX,
+            replies_max: *dice.pick(&[BODY_MAX, 1 << 20]),
+            arguments_max: *dice.pick(&[BODY_MAX, 1 << 20]),
+            stall_ms: 60_000,
+        },
         bulk: BulkLimits { busy: 128 << 10, idle: 128 << 10, most: 128 << 10 },
     }
 }

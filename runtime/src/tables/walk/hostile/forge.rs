@@ -8,8 +8,8 @@ use crate::tables::walk::book::INTERFACES;
 use crate::tables::walk::dice::Dice;
 use crate::tables::walk::peer::{CONTROL, LANES};
 use crate::wire::{
-    self, CallId, Control, Head, Hello, Kind as FrameKind, ObjectId, Options, Path, RefKind, Reference,
-    Release, StreamId, Token,
+    self, BodyId, CallId, Control, Head, Hello, Kind as FrameKind, Large, ObjectId, Options, Path, RefKind,
+    Reference, Release, StreamId, Token,
 };
 
 /// What breaks no rule that the victim could know of, and is not true.
@@ -27,6 +27,10 @@ pub(super) fn plot(n: u32, dice: &mut Dice) -> (usize, Bytes) {
     if kind != FrameKind::Cancel {
         let export = |id| Reference { kind: RefKind::Export, id: ObjectId(id), ..Reference::DEAD };
         options.refs = (0..dice.below(3)).map(|_| export(1 + dice.below(6) as u32)).collect();
+    }
+    if kind != FrameKind::Cancel && dice.one_in(3) {
+        let len = *dice.pick(&[0, 1, 8_000, 30_000]);
+        options.large = Some(Large { len, number: BodyId(n % 12) });
     }
     // Some answers are to be kept, and some calls are for one of them.
     let (mut flags, mut object) = (0, object);
@@ -92,12 +96,13 @@ fn lane_frame(dice: &mut Dice) -> Bytes {
         path: (0..depth).map(|n| Token(n as u64)).collect(),
         depth: depth as u8,
         refs: (0..dice.below(3)).map(|_| reference(dice)).collect(),
+        large: dice.one_in(8).then(|| Large { len: 9_000 << dice.below(20), number: BodyId(id(dice)) }),
         ..Options::default()
     };
     let options = match head.kind {
         FrameKind::Call => options,
         FrameKind::Notice => Options { path: Path::new(), ..options },
-        FrameKind::Reply => Options { refs: options.refs, ..Options::default() },
+        FrameKind::Reply => Options { refs: options.refs, large: options.large, ..Options::default() },
         _ => Options::default(),
     };
     let body: Vec<u8> = (0..*dice.pick(&[0, 4, 8, 12])).map(|_| dice.byte() & 0x1f).collect();
@@ -150,10 +155,13 @@ fn control(dice: &mut Dice) -> Control {
             deadline_ms: 0,
             lanes: 0,
             boot: 0,
+            body_max: 0,
         }),
         3 => Control::Window { stream: StreamId(id(dice)), bytes: if dice.one_in(2) { 7 } else { u64::MAX } },
         4 => Control::Stop { stream: StreamId(id(dice)), reason: "so it says".into() },
-        5..20 => Control::Gone { id: ObjectId(id(dice)), reason: "so it says".into() },
+        7..20 => Control::Gone { id: ObjectId(id(dice)), reason: "so it says".into() },
+        5 => Control::Pull { body: BodyId(id(dice)) },
+        6 => Control::Taken { bytes: *dice.pick(&[0, 1, 1 << 20]) },
         _ => {
             let units = [0, 0, 0, 0, 0, 0, 0, 1, UNITS, u64::MAX];
             let release = |dice: &mut Dice| Release {
