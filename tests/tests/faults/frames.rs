@@ -104,7 +104,7 @@ fn answers_that_nobody_waits_for_end_the_connection() {
         (done(&1u32.to_le_bytes()), unasked),
         (done(b"odd"), unasked),
         (Frame::bare(kind::DONE, 1, 99).with_body(1u32.to_le_bytes()).to_bytes(), unasked),
-        (Frame::bare(kind::FINISH, 1, 0).to_bytes(), "a frame of kind Finish does not belong here"),
+        (Frame::bare(kind::FINISH, 1, 0).to_bytes(), "the answer of call 1 is not kept"),
     ]));
 }
 
