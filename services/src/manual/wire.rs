@@ -409,7 +409,7 @@
 //!
 //! // The control stream: its kind, and Hello.
 //! let (mut say, mut hear) = link.open().await?;
-//! say.send(hex("00  16000000 01 98 01 cd1040 cd4000 cd2000 ce00010000 cd7530 01 05")).await?;
+//! say.send(hex("00  1b000000 01 99 01 cd1040 cd4000 cd2000 ce00010000 cd7530 01 05 ce01000000")).await?;
 //! // The lane: its kind, and call 0 of method 0 (`open`) on object 0 (the lobby), for the root.
 //! let (mut send, mut receive) = link.open().await?;
 //! send.send(hex("01  0e000000 02 00 0000 00000000 00000000 91c0")).await?;
