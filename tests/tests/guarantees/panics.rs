@@ -4,7 +4,7 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 
 use duologue::prelude::*;
-use duologue::{Ran, Restart};
+use duologue::{OpenError, Ran, Restart};
 use duologue_tests::events::{Gate, Tell, events};
 use duologue_tests::nodes::{begin_all, dial, pair, pair_of, run, small};
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
@@ -221,8 +221,13 @@ fn a_factory_that_panics_leaves_the_other_services_alone() {
         let pair = pair_of(server, small()).await;
         let good: MineProxy = pair.connection.service("Good").await.unwrap();
         assert_eq!(good.fine().await, Ok(7));
-        let root: MineProxy = pair.root().await;
-        assert!(matches!(root.fine().await, Err(CallError::Gone { ran: Ran::Never, .. })));
+        let error = match pair.connection.root::<MineProxy>().await {
+            Ok(root) => root.fine().await.unwrap_err(),
+            Err(OpenError::Call(error)) => error,
+            Err(other) => panic!("{other}"),
+        };
+        let reason = "its factory panicked: no material";
+        assert_eq!(error, CallError::Gone { ran: Ran::Never, reason: reason.into() });
         assert_eq!(good.fine().await, Ok(7));
     });
 }
@@ -264,8 +269,11 @@ fn a_hook_that_panics_ends_its_service_and_not_the_connection() {
         let pair =
             pair_of(small().restart(Restart::never()).serve(|| Rude).service("Other", || Sulky), small())
                 .await;
-        let rude: GreeterProxy = pair.root().await;
-        let error = rude.fine().await.unwrap_err();
+        let error = match pair.connection.root::<GreeterProxy>().await {
+            Ok(rude) => rude.fine().await.unwrap_err(),
+            Err(OpenError::Call(error)) => error,
+            Err(other) => panic!("{other}"),
+        };
         assert!(matches!(&error, CallError::Gone { ran: Ran::Never, .. }), "{error:?}");
         let sulky: GreeterProxy = pair.connection.service("Other").await.unwrap();
         assert_eq!(sulky.fine().await, Ok(9));
