@@ -388,8 +388,8 @@ fn send(
         }
         (Target::Dead | Target::Stream(_), _) => return Err(Fault::never(FaultCode::GONE, "")),
         (Target::Lazy(_), payload) => {
-            let worker = Worker::current_or_any()
-                .ok_or_else(|| Fault::never(FaultCode::NOT_SENT, "no node runs in this process"))?;
+            let worker = Worker::current_or_home()
+                .ok_or_else(|| Fault::never(FaultCode::NOT_SENT, "there is no thread for the closure"))?;
             let started = handle.clone().started(&worker);
             let Target::Local(object) = started.target() else {
                 return Err(Fault::never(FaultCode::GONE, "it was revoked"));

@@ -89,7 +89,8 @@ pub enum CallError<E = NoError> {
         /// Why it is gone.
         reason: String,
     },
-    /// The handler panicked. It ran; the link is usable.
+    /// The handler panicked with these words; a [`backtrace`](CallError::backtrace) follows them if its node gives them away. It ran; the
+    /// link is usable.
     Panicked(String),
     /// The call was stopped. The link is usable.
     Cancelled {
@@ -154,6 +155,15 @@ impl<E> CallError<E> {
         self.ran() == Ran::Never
     }
 
+    /// Where the handler panicked, if its node gives that away
+    /// ([`NodeBuilder::backtraces`](crate::NodeBuilder::backtraces)).
+    pub fn backtrace(&self) -> Option<&str> {
+        match self {
+            CallError::Panicked(text) => Some(text.split_once(crate::object::backtrace::MARK)?.1),
+            _ => None,
+        }
+    }
+
     /// The same error with the application's own error changed by `f`.
     pub fn map_app<F>(self, f: impl FnOnce(E) -> F) -> CallError<F> {
         match self {
@@ -210,6 +220,47 @@ impl<E> CallError<E> {
         };
         Fault { code, ran, text }
     }
+}
+
+impl CallError {
+    /// What a handler fails with when something else failed it: the text of `error` and of all its sources, `a: b: c`.
+    ///
+    /// ```
+    /// use duologue_runtime::CallError;
+    ///
+    /// fn read(path: &str) -> Result<String, CallError> {
+    ///     std::fs::read_to_string(path).map_err(CallError::nested)
+    /// }
+    /// let error = read("/nowhere").unwrap_err();
+    /// assert!(error.to_string().starts_with("a nested call failed: No such file"));
+    /// ```
+    pub fn nested(error: impl std::error::Error) -> CallError {
+        CallError::Nested(chain(&error))
+    }
+}
+
+impl<E: AppError + std::error::Error> CallError<E> {
+    /// As `?` makes it, and the application's error becomes text with all its sources: `?` knows only that it can be displayed.
+    pub fn into_nested(self) -> CallError {
+        match self {
+            CallError::App(error) => CallError::nested(error),
+            other => other.into(),
+        }
+    }
+}
+
+/// An error and its sources in one line; what a text says already is not said twice.
+fn chain(error: &dyn std::error::Error) -> String {
+    let mut text = error.to_string();
+    let mut source = error.source();
+    while let Some(error) = source {
+        let more = error.to_string();
+        if !text.ends_with(&more) {
+            text = format!("{text}: {more}");
+        }
+        source = error.source();
+    }
+    text
 }
 
 /// `: text`, or nothing.
@@ -292,6 +343,11 @@ impl Fault {
 
     pub(crate) fn never(code: FaultCode, text: impl Into<String>) -> Fault {
         Fault::new(code, Ran::Never, text)
+    }
+
+    /// The object is no more, and whether the call ran is not known.
+    pub fn gone(reason: &str) -> Fault {
+        Fault::new(FaultCode::GONE, Ran::Unknown, reason)
     }
 
     /// What a handler's own failed call looks like to the handler's caller: the handler ran, so only

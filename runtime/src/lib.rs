@@ -65,8 +65,8 @@ pub use descriptor::{Access, Attribute, Descriptor, Method, Param};
 pub use dynamic::{Args, AttributeError, DynCall, DynError, DynProxy, DynService, Value, ValueError};
 pub use error::{AppError, CallError, NoError, Ran};
 pub use node::{ConnectError, Connecting, Node, NodeBuilder, NodeError, NodeStats};
-pub use object::{Caller, Restart};
-pub use proxy::Proxy;
+pub use object::{Caller, Restart, Restriction};
+pub use proxy::{Closed, Proxy};
 pub use reconnect::{Reconnect, ReconnectError, ReconnectState, Reconnecting};
 pub use services::{Factory, FactoryAs, Serve};
 pub use streaming::{
@@ -87,10 +87,10 @@ pub mod private {
     pub use crate::error::{BadBody, CallError, EncodeError, Fault, NoError};
     pub use crate::node::Worker;
     pub use crate::object::{
-        Caller, Data, Dispatch, Fallible, Faulting, Hosted, Incoming, Interface, LocalObject, Make, Plain,
-        ResultLike, Shape, host, local,
+        Caller, Data, Dispatch, Fallible, Fate, Faulting, Hosted, Incoming, Interface, LocalObject, Make,
+        Plain, ResultLike, Shape, host, host_fated, local,
     };
-    pub use crate::proxy::{Handle, Proxy};
+    pub use crate::proxy::{Handle, Proxy, Start, WeakHandle};
     pub use crate::services::{Serve, Tag};
     pub use crate::values::{
         ArgsIn, ArgsOut, Output, deserialize_bytes, deserialize_proxy, drain, next_arg, next_arg_or_default,

@@ -1,4 +1,13 @@
 //! What a proxy is: a typed handle on an object, local or remote alike.
+//!
+//! What does not keep its object alive is in [`weak`]; how a wait for an object's end ends is in [`closed`].
+
+mod closed;
+mod weak;
+
+pub use closed::Closed;
+pub(crate) use closed::LET_GO;
+pub use weak::WeakHandle;
 
 use std::any::TypeId;
 use std::fmt;
@@ -10,7 +19,8 @@ use serde::{Serialize, de::DeserializeOwned};
 
 use crate::connection::{Dropped, Shared};
 use crate::descriptor::Described;
-use crate::object::{Interface, LocalObject};
+use crate::node::Worker;
+use crate::object::{Fate, Interface, LocalObject, Relay, Restriction};
 use crate::streaming::travel::StreamRef;
 use crate::wire::{CallId, ObjectId};
 
@@ -42,11 +52,12 @@ pub(crate) enum Target {
     Stream(StreamRef),
 }
 
-type Start = Box<dyn FnOnce(&crate::node::Worker) -> LocalObject + Send>;
+/// Starts an object on a thread, with the fate it has.
+pub type Start = Box<dyn FnOnce(&Worker, Arc<Fate>) -> LocalObject + Send>;
 
-/// An object that is started where it is first needed.
+/// An object that is started where it is first needed. Its fate is its own from the beginning.
 pub(crate) struct Lazy {
-    key: u64,
+    fate: Arc<Fate>,
     /// Which typed requests it takes.
     serves: TypeId,
     interface: Described,
@@ -55,32 +66,40 @@ pub(crate) struct Lazy {
 }
 
 impl Lazy {
-    fn get(&self, worker: &crate::node::Worker) -> Option<LocalObject> {
+    fn get(&self, worker: &Worker) -> Option<LocalObject> {
         let mut start = self.start.lock();
         if let Some(start) = start.take() {
-            let object = start(worker);
-            object.set_key(self.key);
+            let object = start(worker, self.fate.clone());
             return Some(self.object.get_or_init(|| object).clone());
         }
         self.object.get().cloned()
+    }
+
+    pub(crate) fn fate(&self) -> &Arc<Fate> {
+        &self.fate
+    }
+}
+
+impl Drop for Lazy {
+    fn drop(&mut self) {
+        if self.start.get_mut().is_some() {
+            self.fate.let_go();
+        }
     }
 }
 
 impl Handle {
     /// A handle on an object that is started on the thread where it is first needed: that of the connection it is first
     /// handed to, or of the node that first calls it.
-    pub fn lazy<P: Interface>(start: Box<dyn FnOnce(&crate::node::Worker) -> LocalObject + Send>) -> Handle {
+    pub fn lazy<P: Interface>(start: Start) -> Handle {
         Handle::lazy_as::<P>(P::DESCRIPTOR.into(), start)
     }
 
     /// The same under another interface than the constant one.
-    pub(crate) fn lazy_as<P: Interface>(
-        interface: Described,
-        start: Box<dyn FnOnce(&crate::node::Worker) -> LocalObject + Send>,
-    ) -> Handle {
-        let (key, serves) = (crate::object::fresh_key(), TypeId::of::<P>());
+    pub(crate) fn lazy_as<P: Interface>(interface: Described, start: Start) -> Handle {
+        let (fate, serves) = (Fate::new(), TypeId::of::<P>());
         let (start, object) = (Mutex::new(Some(start)), OnceLock::new());
-        Handle(Target::Lazy(Arc::new(Lazy { key, serves, interface, start, object })))
+        Handle(Target::Lazy(Arc::new(Lazy { fate, serves, interface, start, object })))
     }
 
     /// The interface of an object of this process, or of a peer's that has been described.
@@ -115,7 +134,7 @@ impl Handle {
     }
 
     /// The handle with its object started.
-    pub(crate) fn started(self, worker: &crate::node::Worker) -> Handle {
+    pub(crate) fn started(self, worker: &Worker) -> Handle {
         match &self.0 {
             Target::Lazy(lazy) => match lazy.get(worker) {
                 Some(object) => Handle::local(object),
@@ -134,21 +153,33 @@ impl Handle {
         }
     }
 
-    /// Waits until the object is gone or its connection has ended.
-    pub async fn closed(&self) {
+    /// A new object of this process that hands on the calls which `restriction` grants, and keeps this one alive.
+    ///
+    /// # Panics
+    /// If the restriction names a method that `P` has not.
+    pub fn restrict<P: Interface>(&self, restriction: Restriction) -> Handle {
+        let gate = match restriction.gate(P::DESCRIPTOR) {
+            Ok(gate) => gate,
+            Err(name) => panic!("`{}` has no method `{name}` that could be granted", P::DESCRIPTOR.name),
+        };
+        // Whoever takes typed requests behind it takes them in front of it as well.
+        let interface = if self.is_local::<P>() { TypeId::of::<P>() } else { TypeId::of::<()>() };
+        Handle::local(Relay::object(self.clone(), interface, P::descriptor().into(), Some(gate)))
+    }
+
+    /// Waits until the object is gone or its connection has ended; which of the two, and why.
+    pub async fn closed(&self) -> Closed {
         match &self.0 {
-            Target::Local(object) => {
-                object.ended().await;
-            }
-            Target::Remote(import) => import.shared.import_ended(import).await,
-            Target::Lazy(lazy) => match lazy.object.get() {
-                Some(object) => {
-                    object.ended().await;
-                }
-                None => std::future::pending().await,
-            },
-            Target::Dead | Target::Stream(_) => {}
+            Target::Local(object) => Closed::gone(object.fate().ended().await),
+            Target::Lazy(lazy) => Closed::gone(lazy.fate.ended().await),
+            Target::Remote(import) => import.closed().await,
+            Target::Dead | Target::Stream(_) => Closed::gone("it was gone when it arrived"),
         }
+    }
+
+    /// The same object by a handle that does not keep it alive.
+    pub fn downgrade(&self) -> WeakHandle {
+        WeakHandle::new(self)
     }
 
     /// Ends an object of this process: later calls on it fail as `Gone`, running ones are stopped. False for an object of a peer.
@@ -158,8 +189,9 @@ impl Handle {
             Target::Lazy(lazy) => {
                 let unstarted = lazy.start.lock().take();
                 drop(unstarted);
-                if let Some(object) = lazy.object.get() {
-                    object.revoke("it was revoked");
+                match lazy.object.get() {
+                    Some(object) => object.revoke("it was revoked"),
+                    None => lazy.fate.die("it was revoked"),
                 }
             }
             Target::Remote(_) | Target::Dead | Target::Stream(_) => return false,
@@ -167,17 +199,31 @@ impl Handle {
         true
     }
 
-    /// Number of the object and whose number it is.
-    fn identity(&self) -> (usize, u64) {
+    fn identity(&self) -> Identity {
         match &self.0 {
-            Target::Local(object) => (0, object.key()),
-            Target::Lazy(lazy) => (0, lazy.key),
-            Target::Remote(import) if import.promise => {
-                (Arc::as_ptr(&import.shared) as usize, 1 << 32 | import.slot as u64)
-            }
-            Target::Remote(import) => (Arc::as_ptr(&import.shared) as usize, u64::from(import.id.0)),
-            Target::Dead | Target::Stream(_) => (1, 0),
+            Target::Local(object) => Identity::here(object.key()),
+            Target::Lazy(lazy) => Identity::here(lazy.fate.key()),
+            Target::Remote(import) => Identity::at(Arc::as_ptr(&import.shared), import.key()),
+            Target::Dead | Target::Stream(_) => Identity::DEAD,
         }
+    }
+}
+
+/// What makes two handles the same object: whose number it is, and the number.
+#[derive(Clone, Copy, PartialEq, Eq, Hash)]
+struct Identity(usize, u64);
+
+impl Identity {
+    const DEAD: Identity = Identity(1, 0);
+
+    fn here(key: u64) -> Identity {
+        Identity(0, key)
+    }
+
+    fn at(connection: *const Shared, import: ImportKey) -> Identity {
+        // A promise is itself, whatever it stands for.
+        let number = if import.promise { 1 << 32 | import.slot as u64 } else { u64::from(import.id.0) };
+        Identity(connection as usize, number)
     }
 }
 
@@ -203,7 +249,7 @@ impl fmt::Debug for Handle {
                 write!(f, "promised on connection {}", import.shared.id)
             }
             Target::Remote(import) => write!(f, "remote #{} of connection {}", import.id.0, import.shared.id),
-            Target::Lazy(lazy) => write!(f, "local #{}", lazy.key),
+            Target::Lazy(lazy) => write!(f, "local #{}", lazy.fate.key()),
             Target::Dead => f.write_str("gone"),
             Target::Stream(end) => write!(f, "{end:?}"),
         }
@@ -223,6 +269,16 @@ pub(crate) struct Import {
     gone: OnceLock<Arc<str>>,
     /// What the peer says of it, once it was asked.
     interface: OnceLock<Described>,
+}
+
+/// Names an import among those that the same object had before and after it.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(crate) struct ImportKey {
+    /// Of the import, which is only compared.
+    pub(crate) address: usize,
+    pub(crate) slot: usize,
+    pub(crate) id: ObjectId,
+    pub(crate) promise: bool,
 }
 
 impl Import {
@@ -266,6 +322,26 @@ impl Import {
     /// The peer has said that the object is gone; the first reason counts.
     pub(crate) fn has_gone(&self, reason: &Arc<str>) {
         let _ = self.gone.set(reason.clone());
+    }
+
+    pub(crate) fn key(&self) -> ImportKey {
+        ImportKey {
+            address: std::ptr::from_ref(self) as usize,
+            slot: self.slot,
+            id: self.id,
+            promise: self.promise,
+        }
+    }
+
+    /// Whether its end is known here.
+    fn is_over(&self) -> bool {
+        self.gone().is_some() || self.shared.ended.borrow().is_some()
+    }
+
+    /// Waits until it has ended.
+    async fn closed(&self) -> Closed {
+        self.shared.import_ended(self.key()).await;
+        Closed::of_import(self.gone(), &self.shared)
     }
 
     /// Why the object is gone, if it is.

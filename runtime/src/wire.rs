@@ -543,6 +543,8 @@ const CONTROL_CLOSE: u8 = 9;
 pub(crate) const RELEASES_PER_FRAME: usize = 2_048;
 /// How much of a reason is sent.
 pub(crate) const REASON_MAX: usize = 1_024;
+/// How much of what a fault says is sent: it may bear a backtrace, or the chain of an error's sources.
+pub(crate) const FAULT_MAX: usize = 4 * 1_024;
 
 /// Appends a control message to `out`, its length included.
 pub(crate) fn put_control(out: &mut Vec<u8>, message: &Control) {
@@ -567,7 +569,16 @@ pub(crate) fn put_control(out: &mut Vec<u8>, message: &Control) {
 
 /// At most [`REASON_MAX`] bytes of a text, cut at a character.
 pub(crate) fn clip(text: &str) -> &str {
-    let mut end = text.len().min(REASON_MAX);
+    clip_at(text, REASON_MAX)
+}
+
+/// At most [`FAULT_MAX`] bytes of what a fault says, cut at a character.
+pub(crate) fn clip_fault(text: &str) -> &str {
+    clip_at(text, FAULT_MAX)
+}
+
+fn clip_at(text: &str, max: usize) -> &str {
+    let mut end = text.len().min(max);
     while !text.is_char_boundary(end) {
         end -= 1;
     }

@@ -94,9 +94,11 @@ pub mod link;
 pub mod manual;
 pub mod prelude;
 mod proxy_ext;
+mod recipient;
 #[cfg(feature = "testing")]
 pub mod testing;
 mod void;
+mod weak;
 
 pub use ::bytes::Bytes;
 pub use actix;
@@ -106,18 +108,20 @@ pub use callback::Callback;
 pub use connect::{Dial, DialError, connect};
 pub use macros::service;
 pub use proxy_ext::ProxyExt;
+pub use recipient::{RemoteMessage, RemoteRecipient};
 pub use runtime::{
-    Access, AppError, Args, Attribute, AttributeError, Call, CallError, Caller, Config, ConnectError,
+    Access, AppError, Args, Attribute, AttributeError, Call, CallError, Caller, Closed, Config, ConnectError,
     Connecting, Connection, ConnectionStats, Descriptor, DynCall, DynError, DynProxy, DynService, Ended,
     Factory, Method, NoError, Node, NodeBuilder, NodeError, NodeStats, Notify, OpenError, Param,
     ParseTraceError, Pending, Promised, Proxy, Ran, Reconnect, ReconnectError, ReconnectState, Reconnecting,
-    Restart, Serve, TraceContext, Value, ValueError, args,
+    Restart, Restriction, Serve, TraceContext, Value, ValueError, args,
 };
 pub use runtime::{
     ByteStream, ByteWriter, StreamClosed, StreamError, StreamFailure, StreamSender, Streaming,
 };
 pub use transport::{Identity, NodeId, Trust};
 pub use void::{Void, VoidProxy, VoidService};
+pub use weak::WeakProxy;
 
 /// What the expansion of `#[service]` needs; nobody else, and without any promise.
 #[doc(hidden)]

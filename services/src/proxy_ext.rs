@@ -1,6 +1,9 @@
 //! What every proxy can do, whatever its interface.
 
 use runtime::private::{Dispatch, Proxy};
+use runtime::{Closed, Restriction};
+
+use crate::WeakProxy;
 
 /// What every proxy can do beside making calls; in the prelude.
 ///
@@ -18,9 +21,31 @@ pub trait ProxyExt: Proxy {
         runtime::private::local::<Self, T>(value)
     }
 
-    /// Waits until the object is gone or its connection has ended.
-    fn closed(&self) -> impl Future<Output = ()> + Send {
+    /// Waits until the object is gone or its connection has ended; which of the two, and why.
+    fn closed(&self) -> impl Future<Output = Closed> + Send {
         self.handle().closed()
+    }
+
+    /// The same object by a proxy that does not keep it alive.
+    fn downgrade(&self) -> WeakProxy<Self> {
+        WeakProxy::new(self)
+    }
+
+    /// An attenuated proxy: a new object of this process that hands on the calls it grants and keeps this one alive. It is not equal
+    /// to this one, and may be handed to anybody who is to have less.
+    ///
+    /// What is not granted does not exist: other methods fail as `NoSuchMethod`. When its time is over or its calls are used up it is
+    /// `Gone`, for all who hold it. [`revoke`](Self::revoke) ends it alone and cancels the calls that went through it.
+    ///
+    /// ```text
+    /// let look: AccountProxy = account.restrict(["balance"]);
+    /// let once = account.restrict(Restriction::methods(["withdraw"]).calls(1).expires_in(Duration::from_secs(60)));
+    /// ```
+    ///
+    /// # Panics
+    /// If it names a method that the interface has not: a right that is misspelt would otherwise be missed late.
+    fn restrict(&self, to: impl Into<Restriction>) -> Self {
+        Self::from_handle(self.handle().restrict::<Self>(to.into()))
     }
 
     /// Ends an object of this process for all who hold it: later calls fail as `Gone`, running ones are stopped.

@@ -73,4 +73,13 @@ macro_rules! examples {
     )* };
 }
 
-examples!(calculator, foobar_two_sided, callback, exposed_class, aliases, named_services, by_name);
+examples!(
+    calculator,
+    foobar_two_sided,
+    callback,
+    exposed_class,
+    aliases,
+    named_services,
+    actix_actor,
+    by_name
+);

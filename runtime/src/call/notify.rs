@@ -27,6 +27,14 @@ impl Notify {
         Notify(out)
     }
 
+    /// Makes it without waiting: it takes its place in line, and is sent when there is a permit. Whether it was is not told.
+    pub fn detach(mut self) {
+        self.0.send(Sort::Notice);
+        if let super::State::Waiting(_, guard) = &mut self.0.state {
+            guard.answered = true;
+        }
+    }
+
     pub(super) fn at_once(mut out: Outgoing) -> Result<(), CallError> {
         out.send(Sort::NoticeAtOnce);
         if out.look()

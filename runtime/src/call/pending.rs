@@ -65,7 +65,7 @@ impl<T, E> Pending<T, E> {
         let worker = match &self.call.out.state {
             State::Waiting(_, guard) => match &guard.of {
                 Of::Remote(import, _) => Some(import.shared().worker.clone()),
-                Of::Local(_) => Worker::current_or_any(),
+                Of::Local(_) => Worker::current_or_home(),
             },
             _ => None,
         };

@@ -70,7 +70,7 @@ impl<P: Proxy, E: fmt::Display + Send + 'static> Promised<P, E> {
             }
             let _ = tell.send(outcome);
         };
-        match (call.out.look(), Worker::current_or_any()) {
+        match (call.out.look(), Worker::current_or_home()) {
             (false, Some(worker)) => worker.run(move || {
                 tokio::task::spawn_local(async move {
                     tokio::select! {

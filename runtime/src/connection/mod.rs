@@ -179,7 +179,7 @@ impl Connection {
     }
 
     async fn open<P: Proxy>(&self, name: Option<&str>) -> Result<P, OpenError> {
-        self.open_object(P::DESCRIPTOR, name).await.map(P::from_handle)
+        self.open_object(P::descriptor(), name).await.map(P::from_handle)
     }
 
     /// A service of the peer that answers to the names of an interface.

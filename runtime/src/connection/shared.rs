@@ -19,7 +19,7 @@ use crate::error::Fault;
 use crate::node::budget::Account;
 use crate::node::{Life, Worker};
 use crate::object::{Delivery, Replier};
-use crate::proxy::{Handle, Import, Target};
+use crate::proxy::{Handle, Import, ImportKey, Target};
 use crate::services::Instances;
 use crate::streaming::Format;
 use crate::streaming::travel::Produce;
@@ -481,7 +481,7 @@ impl Shared {
     }
 
     /// Waits until an import has ended, or the connection.
-    pub(crate) async fn import_ended(&self, import: &Import) {
+    pub(crate) async fn import_ended(&self, import: ImportKey) {
         loop {
             let ended = self.shells.notified();
             let mut ended = std::pin::pin!(ended);

@@ -12,7 +12,7 @@ use crate::descriptor::{Access, Described, Descriptor, Method};
 use crate::error::{BadBody, CallError, EncodeError, Fault, NoError, Ran};
 use crate::node::Worker;
 use crate::object::{
-    Caller, Dispatch, Hosted, Incoming, Interface, LocalObject, Make, Shape, host_as, local_as,
+    Caller, Dispatch, Fate, Hosted, Incoming, Interface, LocalObject, Make, Shape, host_with, local_as,
 };
 use crate::proxy::Handle;
 use crate::values::{self, ArgsIn, Output};
@@ -219,7 +219,7 @@ impl Shape for ByName {
 
 /// Starts the actor of a service that `make` makes on the thread of `on`.
 pub(crate) fn host_dynamic<S: DynService>(interface: Described, make: Make<S>, on: &Worker) -> LocalObject {
-    host_as::<Dynamic, S>(interface, make, on)
+    host_with::<Dynamic, S>(interface, make, on, Fate::new())
 }
 
 /// The same for a service of this thread.
@@ -247,6 +247,8 @@ where
     });
     Handle::lazy_as::<Dynamic>(
         CALLBACK.clone(),
-        Box::new(move |on| host_dynamic(CALLBACK.clone(), Make::once(move || Closure(closure)), on)),
+        Box::new(move |on, fate| {
+            host_with::<Dynamic, Closure<F>>(CALLBACK.clone(), Make::once(move || Closure(closure)), on, fate)
+        }),
     )
 }

@@ -46,6 +46,7 @@ pub struct NodeBuilder {
     /// A rule was given that applies to no service.
     stray_rule: bool,
     here: bool,
+    backtraces: bool,
     place: Place,
 }
 
@@ -180,6 +181,14 @@ impl NodeBuilder {
         self
     }
 
+    /// Whether the caller of a method that panics is told where: `CallError::Panicked` then bears a backtrace, at most 3 KiB
+    /// of it (see [`CallError::backtrace`](crate::CallError::backtrace)). It shows names and paths of the program to its peers, hence off
+    /// unless it is asked for. For panics on the node's own threads.
+    pub fn backtraces(mut self, given: bool) -> Self {
+        self.backtraces = given;
+        self
+    }
+
     /// Puts the node on a simulated network instead of the machine's. It is bound to literal addresses there, whose trust is the usual
     /// one: nothing needs to be chosen on loopback. With [`on_this_thread`](Self::on_this_thread) it runs in virtual time too, where
     /// tokio's clock is paused.
@@ -218,7 +227,17 @@ impl NodeBuilder {
     }
 
     async fn launch(self, address: Option<String>) -> Result<Node, NodeError> {
-        let NodeBuilder { mut config, arbiters, identity, trust, services, stray_rule, here, place } = self;
+        let NodeBuilder {
+            mut config,
+            arbiters,
+            identity,
+            trust,
+            services,
+            stray_rule,
+            here,
+            backtraces,
+            place,
+        } = self;
         if stray_rule {
             return Err(NodeError::NothingToAllow);
         }
@@ -239,6 +258,7 @@ impl NodeBuilder {
         };
         for worker in &workers {
             worker.set_object_queue_max(config.object_queue_max);
+            worker.run(move || crate::object::backtrace::note(backtraces));
         }
         let budget = Budget::new(config.memory_max);
         let node = Arc::new(NodeInner {

@@ -4,6 +4,7 @@ pub(crate) mod budget;
 mod builder;
 mod dial;
 mod error;
+mod home;
 mod life;
 mod place;
 mod trust;

@@ -32,9 +32,6 @@ thread_local! {
     static LOCAL: RefCell<Option<mpsc::UnboundedSender<LocalJob>>> = const { RefCell::new(None) };
 }
 
-/// All threads of nodes in this process, for what is called from outside of any.
-static ALL: Mutex<Vec<Weak<Inner>>> = Mutex::new(Vec::new());
-
 impl PartialEq for Worker {
     fn eq(&self, other: &Worker) -> bool {
         Arc::ptr_eq(&self.0, &other.0)
@@ -67,10 +64,6 @@ impl Worker {
         }));
         CURRENT.set(Some(Arc::downgrade(&worker.0)));
         LOCAL.set(Some(local));
-        let mut all = ALL.lock();
-        all.retain(|w| w.strong_count() > 0);
-        all.push(Arc::downgrade(&worker.0));
-        drop(all);
         tokio::task::spawn_local(async move {
             loop {
                 let job: LocalJob = tokio::select! {
@@ -97,14 +90,6 @@ impl Worker {
     /// The worker of this thread, if it is a node's.
     pub(crate) fn current() -> Option<Worker> {
         CURRENT.with_borrow(|w| w.as_ref()?.upgrade().map(Worker))
-    }
-
-    /// The worker of this thread, or any of this process.
-    pub(crate) fn current_or_any() -> Option<Worker> {
-        Worker::current().or_else(|| {
-            let alive = |w: &Weak<Inner>| w.upgrade().map(Worker).filter(Worker::runs);
-            ALL.lock().iter().find_map(alive)
-        })
     }
 
     /// Whether it still takes jobs.

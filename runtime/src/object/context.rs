@@ -177,7 +177,7 @@ impl CallContext {
         })
     }
 
-    fn inherited(&self) -> Option<Box<TraceContext>> {
+    pub(super) fn inherited(&self) -> Option<Box<TraceContext>> {
         self.trace.as_ref().map(|traced| Box::new(traced.context))
     }
 

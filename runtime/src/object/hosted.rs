@@ -21,6 +21,7 @@ use std::task::{Context, Poll, Waker};
 use slab::Slab;
 use tokio::time::{Sleep, sleep_until};
 
+use super::backtrace::with_backtrace;
 use super::context::{CallContext, Stop, enter, poll_in};
 use super::local::Fate;
 use super::starts::Starts;
@@ -141,6 +142,12 @@ impl<S: 'static> Hosted<S> {
             me.note(which, &connection);
             hook(value, &connection);
         });
+    }
+
+    /// The object ends by itself: all who hold it are told why.
+    pub fn gone(&self, reason: &str) {
+        self.fate().die(reason);
+        self.end();
     }
 
     /// The object ends: running calls are stopped, waiting ones refused, the value is dropped when nobody uses it.
@@ -326,7 +333,7 @@ impl<S: 'static> Hosted<S> {
             Err(panic) => {
                 let text = panic_text(&*panic);
                 tracing::error!(method = %call.name(), panic = %text, "a handler panicked");
-                call.fault(Fault::new(FaultCode::PANICKED, Ran::Yes, text));
+                call.fault(Fault::new(FaultCode::PANICKED, Ran::Yes, with_backtrace(text)));
             }
         }
     }

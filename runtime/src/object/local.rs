@@ -4,7 +4,7 @@ use std::any::{Any, TypeId};
 use std::marker::PhantomData;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
-use std::sync::{Arc, Weak};
+use std::sync::{Arc, OnceLock, Weak};
 
 use actix::dev::channel;
 use actix::{Actor, Addr, Context, Handler, Message};
@@ -20,7 +20,7 @@ use crate::connection::{Connection, Shared};
 use crate::descriptor::Described;
 use crate::error::{Fault, Ran};
 use crate::node::Worker;
-use crate::proxy::{Handle, Proxy};
+use crate::proxy::{Handle, LET_GO, Proxy};
 use crate::values::ArgsIn;
 use crate::wire::FaultCode;
 
@@ -35,14 +35,24 @@ struct Inner {
     fate: Arc<Fate>,
 }
 
-/// How an object ends, and who is to be told.
-pub(crate) struct Fate {
+/// How an object ends, and who is to be told. It is there before the object and after it.
+pub struct Fate {
     key: AtomicU64,
     dead: watch::Sender<Option<Arc<str>>>,
-    exported_on: Mutex<Vec<Weak<Shared>>>,
     /// Calls in its mailbox, and those that wait for their turn.
     queued: AtomicUsize,
-    queue_max: usize,
+    queue_max: AtomicUsize,
+    told: Mutex<Told>,
+    /// Once it has been started.
+    object: OnceLock<Weak<Inner>>,
+}
+
+/// Who is told that an object has ended.
+#[derive(Default)]
+struct Told {
+    connections: Vec<Weak<Shared>>,
+    /// Objects that end with it.
+    relays: Vec<Weak<Fate>>,
 }
 
 static NEXT_KEY: AtomicU64 = AtomicU64::new(1);
@@ -53,21 +63,31 @@ pub(crate) fn fresh_key() -> u64 {
 }
 
 impl Fate {
-    pub(crate) fn new(queue_max: usize) -> Arc<Fate> {
+    pub(crate) fn new() -> Arc<Fate> {
         let (dead, _) = watch::channel(None);
         Arc::new(Fate {
             key: AtomicU64::new(fresh_key()),
             dead,
-            exported_on: Mutex::default(),
             queued: AtomicUsize::new(0),
-            queue_max,
+            queue_max: AtomicUsize::new(usize::MAX),
+            told: Mutex::default(),
+            object: OnceLock::new(),
         })
+    }
+
+    /// At most so many calls wait in line; said when the object is started.
+    fn bound(&self, queue_max: usize) {
+        self.queue_max.store(queue_max, Ordering::Relaxed);
+    }
+
+    fn queue_max(&self) -> usize {
+        self.queue_max.load(Ordering::Relaxed)
     }
 
     /// Takes so many calls in line; how many of them find no place.
     fn enqueue(&self, count: usize) -> usize {
         let before = self.queued.fetch_add(count, Ordering::Relaxed);
-        let beyond = (before + count).saturating_sub(self.queue_max).min(count);
+        let beyond = (before + count).saturating_sub(self.queue_max()).min(count);
         self.dequeue(beyond);
         beyond
     }
@@ -84,25 +104,79 @@ impl Fate {
         }
     }
 
+    pub(crate) fn key(&self) -> u64 {
+        self.key.load(Ordering::Relaxed)
+    }
+
     pub(crate) fn reason(&self) -> Option<Arc<str>> {
         self.dead.borrow().clone()
+    }
+
+    /// The object, if it was started and has not ended, and if anybody holds it.
+    pub(crate) fn object(&self) -> Option<LocalObject> {
+        let object = LocalObject(self.object.get()?.upgrade()?);
+        (!object.is_dead()).then_some(object)
+    }
+
+    /// Waits until the object has ended; why it did.
+    pub(crate) async fn ended(&self) -> Arc<str> {
+        let mut dead = self.dead.subscribe();
+        match dead.wait_for(Option::is_some).await {
+            Ok(reason) => reason.clone().unwrap_or_default(),
+            Err(_) => "it has ended".into(),
+        }
     }
 
     /// The object has ended; every connection that holds it is told. The first reason counts.
     pub(crate) fn die(&self, reason: &str) {
         let reason: Arc<str> = reason.into();
-        let first = self.dead.send_if_modified(|dead| {
+        if !self.settle(&reason) {
+            return;
+        }
+        let told = std::mem::take(&mut *self.told.lock());
+        for shared in told.connections.iter().filter_map(Weak::upgrade) {
+            shared.object_died(self.key(), &reason);
+        }
+        for relay in told.relays.iter().filter_map(Weak::upgrade) {
+            relay.die(&reason);
+        }
+    }
+
+    /// Nobody holds the object any more, no connection either.
+    pub(crate) fn let_go(&self) {
+        self.settle(&LET_GO.into());
+    }
+
+    /// False if it was settled before.
+    fn settle(&self, reason: &Arc<str>) -> bool {
+        self.dead.send_if_modified(|dead| {
             let first = dead.is_none();
             dead.get_or_insert_with(|| reason.clone());
             first
-        });
-        if !first {
-            return;
+        })
+    }
+
+    /// `relay` ends when this does.
+    pub(super) fn ends(&self, relay: &Arc<Fate>) {
+        let mut told = self.told.lock();
+        told.relays.retain(|r| r.strong_count() > 0);
+        told.relays.push(Arc::downgrade(relay));
+        drop(told);
+        if let Some(reason) = self.reason() {
+            relay.die(&reason);
         }
-        let exported_on = std::mem::take(&mut *self.exported_on.lock());
-        for shared in exported_on.iter().filter_map(Weak::upgrade) {
-            shared.object_died(self.key.load(Ordering::Relaxed), &reason);
-        }
+    }
+}
+
+impl std::fmt::Debug for Fate {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "Fate(#{}, {:?})", self.key(), self.reason())
+    }
+}
+
+impl Drop for Inner {
+    fn drop(&mut self) {
+        self.fate.let_go();
     }
 }
 
@@ -119,12 +193,15 @@ impl LocalObject {
         mailbox: Box<dyn Mailbox>,
         fate: Arc<Fate>,
     ) -> LocalObject {
-        LocalObject(Arc::new(Inner { interface, descriptor, mailbox, fate }))
+        let inner = Arc::new(Inner { interface, descriptor, mailbox, fate });
+        // Set once: a fate is one object's.
+        let _ = inner.fate.object.set(Arc::downgrade(&inner));
+        LocalObject(inner)
     }
 
     /// With a mailbox of the caller's own and an interface without typed local calls.
     pub(crate) fn raw(descriptor: impl Into<Described>, mailbox: Box<dyn Mailbox>) -> LocalObject {
-        LocalObject::new(TypeId::of::<()>(), descriptor.into(), mailbox, Fate::new(usize::MAX))
+        LocalObject::new(TypeId::of::<()>(), descriptor.into(), mailbox, Fate::new())
     }
 
     /// With a mailbox and a fate of the caller's own.
@@ -138,12 +215,17 @@ impl LocalObject {
 
     /// Its number in this process, for tables and equality.
     pub(crate) fn key(&self) -> u64 {
-        self.0.fate.key.load(Ordering::Relaxed)
+        self.0.fate.key()
     }
 
-    /// Takes the number that was promised for it, before it was ever handed over.
+    /// Takes a number that was promised for it.
+    #[cfg(test)]
     pub(crate) fn set_key(&self, key: u64) {
         self.0.fate.key.store(key, Ordering::Relaxed);
+    }
+
+    pub(crate) fn fate(&self) -> &Arc<Fate> {
+        &self.0.fate
     }
 
     pub(crate) fn descriptor(&self) -> &Described {
@@ -167,14 +249,6 @@ impl LocalObject {
         self.0.fate.reason()
     }
 
-    pub(crate) async fn ended(&self) -> Arc<str> {
-        let mut dead = self.0.fate.dead.subscribe();
-        match dead.wait_for(Option::is_some).await {
-            Ok(reason) => reason.clone().unwrap_or_default(),
-            Err(_) => "it has ended".into(),
-        }
-    }
-
     /// Ends the object at once.
     pub(crate) fn revoke(&self, reason: &str) {
         self.0.fate.die(reason);
@@ -183,7 +257,7 @@ impl LocalObject {
 
     /// Notes that a connection holds it. Without the connection's lock: it takes this object's own.
     pub(crate) fn exported_on(&self, shared: &Arc<Shared>) {
-        let mut list = self.0.fate.exported_on.lock();
+        let list = &mut self.0.fate.told.lock().connections;
         if list.iter().any(|s| s.as_ptr() == Arc::as_ptr(shared)) {
             return;
         }
@@ -204,7 +278,11 @@ impl LocalObject {
         replier: Replier,
         context: Arc<CallContext>,
     ) {
-        let call = Incoming::new(replier, context, self.0.descriptor.clone(), method);
+        self.send_on(request, Incoming::new(replier, context, self.0.descriptor.clone(), method));
+    }
+
+    /// The same with a call that was made already.
+    pub(super) fn send_on(&self, request: Box<dyn Any + Send>, call: Incoming) {
         self.0.mailbox.send(request, call);
     }
 
@@ -333,7 +411,7 @@ impl<P: Dispatch<S>, S: 'static> Mail<P, S> {
         let beyond = self.fate.enqueue(calls.len());
         for (request, call) in calls.drain(calls.len() - beyond..) {
             quietly::<P>(|| drop(request));
-            let text = format!("{} calls wait for {}", self.fate.queue_max, self.interface.name);
+            let text = format!("{} calls wait for {}", self.fate.queue_max(), self.interface.name);
             call.fault(Fault::never(FaultCode::OVERLOADED, text));
         }
         if !calls.is_empty() {
@@ -419,18 +497,24 @@ impl Drop for Unstarted {
 
 /// Starts the actor of a value that `make` makes on the thread of `on`.
 pub fn host<P: Dispatch<S>, S: 'static>(make: Make<S>, on: &Worker) -> LocalObject {
-    host_as::<P, S>(P::DESCRIPTOR.into(), make, on)
+    host_with::<P, S>(P::descriptor().into(), make, on, Fate::new())
+}
+
+/// The same for an object that has a fate before it is started.
+pub fn host_fated<P: Dispatch<S>, S: 'static>(make: Make<S>, on: &Worker, fate: Arc<Fate>) -> LocalObject {
+    host_with::<P, S>(P::descriptor().into(), make, on, fate)
 }
 
 /// The same under another interface than the constant one.
-pub(crate) fn host_as<P: Dispatch<S>, S: 'static>(
+pub(crate) fn host_with<P: Dispatch<S>, S: 'static>(
     interface: Described,
     make: Make<S>,
     on: &Worker,
+    fate: Arc<Fate>,
 ) -> LocalObject {
     let (tx, rx) = channel::channel(16);
     let addr = Addr::new(tx);
-    let fate = Fate::new(on.object_queue_max());
+    fate.bound(on.object_queue_max());
     let mailbox = Box::new(Mail::<P, S> { interface: interface.clone(), addr, fate: fate.clone() });
     let object = LocalObject::new(TypeId::of::<P>(), interface.clone(), mailbox, fate.clone());
     let unstarted = Unstarted(Some(fate.clone()));
@@ -479,7 +563,8 @@ pub(crate) fn local_as<P: Dispatch<S>, S: 'static>(interface: Described, value: 
     );
     let (tx, rx) = channel::channel(16);
     let addr = Addr::new(tx);
-    let fate = Fate::new(worker.object_queue_max());
+    let fate = Fate::new();
+    fate.bound(worker.object_queue_max());
     let started = {
         let (interface, fate) = (interface.clone(), fate.clone());
         Worker::run_here(move || start::<P, S>(interface, value, None, fate, rx))

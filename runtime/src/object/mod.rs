@@ -3,27 +3,32 @@
 //! [`LocalObject`] is the address of one, whatever its type; [`Hosted`] is the value with its turn, on the actor's thread;
 //! [`Incoming`] is one call on its way in; [`Caller`] is what a handler may know of who calls.
 
+pub(crate) mod backtrace;
 mod context;
+mod gate;
 mod hosted;
 mod incoming;
 mod local;
 mod make;
 mod promise;
+mod relay;
 mod restart;
 mod shape;
 mod starts;
 
 pub use context::Caller;
 pub(crate) use context::{CallContext, Nested, Stop, aside, current, nested};
+pub use gate::Restriction;
 pub use hosted::Hosted;
 pub(crate) use hosted::Recovery;
 pub(crate) use hosted::panic_text;
 pub use incoming::Incoming;
 pub(crate) use incoming::{Delivery, Replier};
-pub(crate) use local::{Fate, Hook, Mailbox, fresh_key, host_as, local_as};
-pub use local::{LocalObject, host, local};
+pub use local::{Fate, LocalObject, host, host_fated, local};
+pub(crate) use local::{Hook, Mailbox, fresh_key, host_with, local_as};
 pub use make::Make;
 pub(crate) use promise::{Promise, Unsettled};
+pub(crate) use relay::Relay;
 pub use restart::Restart;
 pub use shape::{Data, Fallible, Faulting, Plain, ResultLike, Shape};
 
@@ -38,6 +43,11 @@ pub trait Interface: 'static {
     type Request: Send + 'static;
     /// What the trait says.
     const DESCRIPTOR: &'static Descriptor;
+
+    /// The same under the name by which a service of it is known, where that is not constant.
+    fn descriptor() -> &'static Descriptor {
+        Self::DESCRIPTOR
+    }
 
     /// Reads the arguments of a method.
     fn decode(method: u16, args: ArgsIn<'_>) -> Result<Self::Request, BadBody>;

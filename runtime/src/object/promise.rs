@@ -93,7 +93,7 @@ impl Promise {
     }
 
     fn pass_on(&self, handle: &Handle, mut delivery: Delivery) {
-        let worker = Worker::current_or_any();
+        let worker = Worker::current_or_home();
         let started = match &worker {
             Some(worker) => handle.clone().started(worker),
             None => handle.clone(),

@@ -95,7 +95,7 @@ impl Relay {
         descriptor: &'static Descriptor,
         name: Option<String>,
     ) -> (Arc<Relay>, LocalObject) {
-        let fate = Fate::new(usize::MAX);
+        let fate = Fate::new();
         let line = Mutex::default();
         let relay = Arc::new(Relay { descriptor, name, fate: fate.clone(), line, _link: link.clone() });
         let object = LocalObject::relay(descriptor, Box::new(Mail(relay.clone())), fate);
@@ -308,7 +308,7 @@ impl Drop for Mail {
 fn run(task: impl Future<Output = ()> + Send + 'static) {
     if let Ok(runtime) = tokio::runtime::Handle::try_current() {
         runtime.spawn(task);
-    } else if let Some(worker) = Worker::current_or_any() {
+    } else if let Some(worker) = Worker::current_or_home() {
         worker.run(move || {
             tokio::task::spawn_local(task);
         });

@@ -83,7 +83,7 @@ impl Tables {
                     outbox.buffer(),
                     &head,
                     &Options::default(),
-                    wire::clip(&fault.text).as_bytes(),
+                    wire::clip_fault(&fault.text).as_bytes(),
                 );
             }
         }

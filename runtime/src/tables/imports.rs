@@ -10,7 +10,7 @@ use slab::Slab;
 
 use super::exports::UNITS;
 use super::{RandomState, Violation, mutation};
-use crate::proxy::Import;
+use crate::proxy::{Import, ImportKey};
 use crate::wire::{CallId, ObjectId, Release};
 
 /// The table of what was received on one connection.
@@ -65,7 +65,7 @@ pub(crate) struct Entry {
     pub(crate) dead: Option<Arc<str>>,
 }
 
-/// An import that has just ended because its object did; its holders keep a dead shell.
+/// An import that has just ended; if its object did, its holders keep a dead shell.
 #[derive(Debug)]
 pub(crate) struct Shell(
     #[expect(dead_code, reason = "kept so that watchers can be told")] pub(crate) Weak<Import>,
@@ -173,12 +173,12 @@ impl Imports {
     }
 
     /// Whether the import of this handle has not ended: one that came for the same object later has another handle.
-    pub(crate) fn is_current(&self, import: &Import) -> bool {
-        if import.is_promise() {
-            return self.slots.get(import.slot()).is_some_and(|e| e.promise && e.dead.is_none());
+    pub(crate) fn is_current(&self, import: ImportKey) -> bool {
+        if import.promise {
+            return self.slots.get(import.slot).is_some_and(|e| e.promise && e.dead.is_none());
         }
-        let same = |e: &Entry| e.id == ObjectId::LOBBY || std::ptr::eq(e.handle.as_ptr(), import);
-        self.get(import.slot(), import.id()).is_some_and(same)
+        let same = |e: &Entry| e.id == ObjectId::LOBBY || e.handle.as_ptr() as usize == import.address;
+        self.get(import.slot, import.id).is_some_and(same)
     }
 
     /// An export of the peer arrives on `lane`: its units and one more holder. The caller sets the handle if there is none.
@@ -350,7 +350,8 @@ impl Imports {
             self.to_retire.push(entry.lane);
         }
         add_due(&mut self.due, entry.id, entry.units, entry.dead.is_some());
-        if entry.held && !mutation!(WatchersUntold) {
+        // Whoever watches without holding it is told as well.
+        if !mutation!(WatchersUntold) {
             shells.push(Shell(entry.handle));
         }
         Some(slot)

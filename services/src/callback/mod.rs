@@ -15,7 +15,7 @@ use std::fmt;
 use std::hash::{Hash, Hasher};
 use std::marker::PhantomData;
 
-use runtime::private::{Handle, Make, Proxy, deserialize_proxy, host, serialize_proxy};
+use runtime::private::{Handle, Make, Proxy, deserialize_proxy, host_fated, serialize_proxy};
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
 pub use arity::{Call0, Call1, Call2, Call3, Call4, Call5, Call6, Call7, Call8};
@@ -55,16 +55,16 @@ impl<S: Signature> Callback<S> {
     ///
     /// Where a method is called on an argument, rustc asks for the argument's type: `|name: String| name.len()`.
     pub fn new<F: SyncClosure<S>>(closure: F) -> Self {
-        Self::from_handle(Handle::lazy::<Self>(Box::new(move |worker| {
-            host::<Self, Alone<F>>(Make::once(move || Alone(closure)), worker)
+        Self::from_handle(Handle::lazy::<Self>(Box::new(move |worker, fate| {
+            host_fated::<Self, Alone<F>>(Make::once(move || Alone(closure)), worker, fate)
         })))
     }
 
     /// A callback on an async closure, `async |n: u64| ..` or `|n: u64| async move { .. }`. Its calls run
     /// together. The futures stay on one thread and need not be `Send`.
     pub fn new_async<F: AsyncClosure<S>>(closure: F) -> Self {
-        Self::from_handle(Handle::lazy::<Self>(Box::new(move |worker| {
-            host::<Self, Together<F>>(Make::once(move || Together(closure)), worker)
+        Self::from_handle(Handle::lazy::<Self>(Box::new(move |worker, fate| {
+            host_fated::<Self, Together<F>>(Make::once(move || Together(closure)), worker, fate)
         })))
     }
 }

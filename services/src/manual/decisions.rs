@@ -205,3 +205,26 @@
 //!
 //! A call by name within the process is encoded, and so is its result: both sides may know it under different
 //! types. A typed call of a proxy whose interface is not quite the object's goes the same way.
+//!
+//! # What is not granted does not exist
+//!
+//! A restricted proxy could refuse with a code of its own, `Forbidden`. It says `NoSuchMethod` instead, and `Gone`
+//! when it is over: whoever was given less sees a smaller object, learns nothing of what others may do, and
+//! programs need no further case. It is an object that hands calls on and has no turn: calls pass in the order
+//! they come, with path, depth, deadline, cancellation and trace, so that the borrow rule and the deadlock rule
+//! see through it. A connection that ends behind it is `Gone` for its callers, since their own is usable. When it
+//! is revoked its calls are cancelled as by their callers, and not stopped hard: taking back a right must not
+//! leave the original half-changed. A misspelt method name panics where the right is made: silently granting
+//! nothing would be noticed late, and by somebody else.
+//!
+//! # A thread for closures without a node
+//!
+//! A closure that is called before it was handed over, by a thread that is no node's, needs a thread to live on.
+//! It could be any node's, and would then die with a node that has nothing to do with it. It is one that the
+//! process starts for this, when it is first needed, and keeps.
+//!
+//! # Backtraces within the words of a panic
+//!
+//! A backtrace shows paths and names of the callee's program, so a node sends none unless it was asked to. It
+//! stands behind the words of the panic in the text of the fault, not in a field: older and other clients show it
+//! without knowing of it.

@@ -97,7 +97,9 @@
 //! | documentation in a description, each | 2,048 bytes | cut |
 //! | description of a peer's object | 1 MiB | `BadReply` |
 //! | nesting of a `Value` that is sent | 64 | `NotSent` |
-//! | text of a fault or a reason | 1,024 bytes | cut |
+//! | text of a fault | 4,096 bytes | cut |
+//! | text of a reason | 1,024 bytes | cut |
+//! | backtrace of a panic, where the node gives it | 3,072 bytes | cut |
 //! | the peer's time to take what is written | `idle_timeout` | it loses the connection |
 //! | the peer's time to answer a close | `drain_timeout`, while something is heard of it at least once a second | the link is closed without |
 //! | methods of a service | 65,535 | compile error |

@@ -84,6 +84,30 @@ fn a_fault_of_a_later_version_keeps_its_number_and_text() {
 }
 
 #[test]
+fn a_fault_of_a_later_version_keeps_its_number_through_a_restricted_proxy() {
+    run(async {
+        let (_node, connection, mut peer) = dialed().await;
+        let opening = tokio::spawn(async move { connection.root::<ProbingProxy>().await });
+        let asked = peer.lane.frame().await;
+        let opened = b"\x81\xa2Ok\x94\xa5Probe\x90\x01\xd5\x01\0\0";
+        let reply = Frame::bare(kind::REPLY, asked.call, 0).with_body(*opened).with_refs([Ref::export(3)]);
+        peer.lane.put(reply.to_bytes()).await;
+        let probe = opening.await.unwrap().unwrap();
+        let some = probe.restrict(["add"]);
+        let adding = tokio::spawn(async move { some.add(1, 2).await });
+        // Before the first call on a foreign interface its method names are told.
+        let mut asked = peer.lane.frame().await;
+        while asked.kind != kind::CALL {
+            asked = peer.lane.frame().await;
+        }
+        let fault = Frame { method: 999, flags: 1, ..Frame::bare(kind::FAULT, asked.call, 0) };
+        peer.lane.put(fault.with_body(*b"out of luck").to_bytes()).await;
+        let text = "out of luck".to_owned();
+        assert_eq!(adding.await.unwrap(), Err(CallError::Other { code: 999, ran: Ran::Yes, text }));
+    });
+}
+
+#[test]
 fn a_peer_that_serves_something_else_is_told_from_one_that_serves_nothing() {
     run(async {
         let (_node, connection, mut peer) = dialed().await;

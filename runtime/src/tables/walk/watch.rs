@@ -27,7 +27,9 @@ impl Watch {
             Target::Local(object) => (false, Some(object.key())),
             Target::Lazy(_) | Target::Dead | Target::Stream(_) => (false, None),
         };
-        let closed = Box::pin(async move { handle.closed().await });
+        let closed = Box::pin(async move {
+            handle.closed().await;
+        });
         let mut watch = Watch { closed, bell: Arc::default(), told: false, remote, key };
         watch.poll();
         watch

@@ -62,8 +62,9 @@
 //! * **A sync closure is `FnMut`**, and its calls run one at a time. An **async** one, by
 //!   [`Callback::new_async`](crate::Callback::new_async), is `AsyncFn`, and its calls run together; its
 //!   futures need not be `Send`. Both are `Send + 'static` themselves.
-//! * **It runs on the thread of the connection it is first handed to.** A closure that blocks holds that
-//!   connection up: use an async one with [`blocking`](crate::blocking).
+//! * **It runs on the thread of the connection it is first handed to**, or, if it is called here before that, on the
+//!   calling thread if that is a node's, else on one that the process keeps for such closures: no node needs to run.
+//!   A closure that blocks holds that thread up: use an async one with [`blocking`](crate::blocking).
 //! * **Types are written out** where rustc cannot infer them: `|name: String| name.len()`. Arguments are
 //!   owned; there are up to eight.
 //! * **A callback can be kept.** It is an object by reference: it lives as long as the callee holds it, also

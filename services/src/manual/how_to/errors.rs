@@ -83,6 +83,12 @@
 //! * **`?`** turns `CallError<E>` into `CallError` (the application's error becomes text, `Nested`), and
 //!   `CallError` into `CallError<E>` for every `E`; both are `std::error::Error`. From one `E` to another,
 //!   [`map_app`](crate::CallError::map_app).
+//! * **The sources of an error** travel with it where the application's own type travels: they are its fields. Where
+//!   it becomes text, `?` keeps what the error displays; [`into_nested`](crate::CallError::into_nested) and, for
+//!   errors of other libraries, [`CallError::nested`](crate::CallError::nested) keep all sources: `a: b: c`.
+//! * **Where a handler panicked** is told if its node gives it away, by
+//!   [`backtraces(true)`](crate::NodeBuilder::backtraces): [`CallError::backtrace`](crate::CallError::backtrace).
+//! * **An error may bear proxies**, as any value may.
 //! * **A method that returns `Result<T, CallError>`** is for handlers that make calls themselves: its caller
 //!   sees a `Call<T>`, and a failure of an inner call as `Nested` (an expired one as `Deadline`).
 //! * **A service instance that panicked in `&mut self`** (or in a hook) is not used again: its factory makes

@@ -1,5 +1,6 @@
 //! One page for each thing one may want to do. Every program in them is run by the tests.
 
+pub mod actix_actors;
 pub mod by_name;
 pub mod callbacks;
 pub mod calls;

@@ -7,6 +7,7 @@
 //! use std::collections::HashMap;
 //!
 //! use duologue::prelude::*;
+//! use duologue::{Closed, Restriction};
 //!
 //! #[service]
 //! trait Bank {
@@ -67,9 +68,18 @@
 //! let mine: AccountProxy = node.host(|| Purse(100));
 //! assert_eq!(mine.deposit(1).await?, 101); // local: no network, no serialization
 //!
+//! // Less for others: what is not granted does not exist for them.
+//! let gift = mine.restrict(Restriction::methods(["deposit"]).calls(1));
+//! assert_eq!(gift.deposit(1).await?, 102);
+//! assert!(gift.deposit(1).await.is_err());
+//!
+//! // Known, but not kept.
+//! let weak = mine.downgrade();
+//! assert_eq!(weak.upgrade().as_ref(), Some(&mine));
+//!
 //! // Its owner can end it for everybody.
 //! assert!(mine.revoke());
-//! mine.closed().await;
+//! assert_eq!(weak.closed().await, Closed::Gone("it was revoked".to_owned()));
 //! assert!(mine.deposit(1).await.is_err());
 //! # Ok(())
 //! # }
@@ -87,6 +97,15 @@
 //! * **A proxy of one connection cannot go over another** yet: `NotSent`.
 //! * **A proxy travels only inside a call.** Serialized to JSON or a file it is an error.
 //! * **To know that it is gone**: [`closed()`](crate::ProxyExt::closed) resolves when the object has ended or
-//!   its connection has. Calls then fail as `Gone` or `Disconnected`.
+//!   its connection has, and says which, and why. Calls then fail as `Gone` or `Disconnected`.
+//! * **To know it without keeping it**: a [`WeakProxy`](crate::WeakProxy), by
+//!   [`downgrade()`](crate::ProxyExt::downgrade). Its `closed()` also resolves when nobody in this process holds the
+//!   object any more. It cannot be sent.
+//! * **To give away less**: [`restrict`](crate::ProxyExt::restrict) makes an attenuated proxy, of an object of
+//!   one's own or of a peer's: a list of methods, a time, a number of calls ([`Restriction`](crate::Restriction)).
+//!   It is a new object at the node that makes it, so calls on a peer's object pass through this node, in order,
+//!   with their deadlines and cancellation; it keeps the original alive, and ends with it. A call that is not
+//!   granted is `NoSuchMethod`, a right that is over is `Gone`. Revoking it leaves the original alone; calls that
+//!   went through it are cancelled, but one that has the object for itself (`&mut self`) runs to its end.
 //! * **Cycles across nodes** (A holds an object of B that holds one of A) are collected by nobody while the
 //!   connection lasts.

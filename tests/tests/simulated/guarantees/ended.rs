@@ -224,7 +224,7 @@ fn guarantee_05_whatever_waits_is_ended_by_the_death_of_the_object() {
     each(async |world| {
         let mut waiting = Waiting::of(&world, true).await;
         let tower = waiting.tower.clone();
-        let (demolished, ()) = tokio::join!(waiting.house.demolish(tower.clone()), tower.closed());
+        let (demolished, _closed) = tokio::join!(waiting.house.demolish(tower.clone()), tower.closed());
         assert_eq!(demolished, Ok(true));
         let gone = |ran| CallError::Gone { ran, reason: "it was revoked".into() };
         let never = gone(Ran::Never);
