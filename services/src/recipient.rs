@@ -218,6 +218,8 @@ const STOPPED: &str = "the actor has stopped";
 #[derive(Debug)]
 pub struct Actors;
 
+// Of no help to whoever forgot the attribute on an impl.
+#[diagnostic::do_not_recommend]
 impl<M: RemoteMessage> Serve<Actors> for Recipient<M> {
     fn host(make: Make<Self>, on: &Worker) -> LocalObject {
         host::<RemoteRecipient<M>, Self>(make, on)
