@@ -1,7 +1,7 @@
 //! One object is flooded, another receives a long stream, on one connection: a third keeps its latency, and the server its memory.
 //!
 //! A binary of its own with a single test, so that nothing else runs beside it. `DUOLOGUE_STREAM_MIB` says how long the stream is: 64
-//! unless said otherwise. With `DUOLOGUE_STRICT=1` the latencies must keep within what DESIGN promises on a quiet machine (twice the
+//! unless said otherwise. With `DUOLOGUE_STRICT=1` the latencies must keep within what is promised for a quiet machine (twice the
 //! quiet value and half a millisecond); else only within what a machine under other load may do to them.
 #![allow(clippy::unwrap_used, reason = "a test that fails says so by panicking")]
 
