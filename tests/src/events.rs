@@ -7,6 +7,7 @@ use std::sync::Arc;
 
 use tokio::sync::Semaphore;
 use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender, unbounded_channel};
+use tokio::sync::watch;
 
 /// The two ends of a story: what handlers tell, the test hears.
 pub fn events<T>() -> (Tell<T>, Heard<T>) {
@@ -88,7 +89,13 @@ impl<T: Debug> Heard<T> {
 
 /// Holds handlers until the test lets them pass, one by one or all.
 #[derive(Clone, Debug)]
-pub struct Gate(Arc<Semaphore>);
+pub struct Gate(Arc<Door>);
+
+#[derive(Debug)]
+struct Door {
+    permits: Semaphore,
+    came: watch::Sender<usize>,
+}
 
 impl Default for Gate {
     fn default() -> Gate {
@@ -99,23 +106,30 @@ impl Default for Gate {
 impl Gate {
     /// A closed gate.
     pub fn new() -> Gate {
-        Gate(Arc::new(Semaphore::new(0)))
+        Gate(Arc::new(Door { permits: Semaphore::new(0), came: watch::Sender::new(0) }))
     }
 
     /// Waits to be let through.
     pub async fn pass(&self) {
-        if let Ok(permit) = self.0.acquire().await {
+        self.0.came.send_modify(|came| *came += 1);
+        if let Ok(permit) = self.0.permits.acquire().await {
             permit.forget();
         }
     }
 
+    /// Waits until `count` have come to the gate, those it let through included.
+    pub async fn until_came(&self, count: usize) {
+        let mut came = self.0.came.subscribe();
+        came.wait_for(|came| *came >= count).await.expect("the gate is still there");
+    }
+
     /// Lets the next one through.
     pub fn let_one_pass(&self) {
-        self.0.add_permits(1);
+        self.0.permits.add_permits(1);
     }
 
     /// Lets everybody through from now on.
     pub fn open(&self) {
-        self.0.close();
+        self.0.permits.close();
     }
 }
