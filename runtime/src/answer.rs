@@ -1,5 +1,9 @@
 //! What comes back for a call: a body, a local value, or a fault.
 
+mod waiter;
+
+pub(crate) use waiter::{Awaited, Missing, Waiter, channel};
+
 use std::any::Any;
 
 use bytes::Bytes;

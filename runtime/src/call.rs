@@ -17,10 +17,9 @@ use std::task::{Context, Poll};
 use std::time::Duration;
 
 use smallvec::smallvec;
-use tokio::sync::oneshot;
 use tokio::time::Instant;
 
-use crate::answer::Answer;
+use crate::answer::{self, Answer, Awaited, Missing, Waiter};
 use crate::descriptor::Described;
 use crate::error::{CallError, EncodeError, Fault, NoError, Ran};
 use crate::node::Worker;
@@ -51,6 +50,13 @@ pub(crate) struct Request {
     pub(crate) keep: bool,
     /// It is itself a call on an answer that is promised.
     pub(crate) on_answer: bool,
+}
+
+impl Request {
+    /// Whether it comes from outside of any call and belongs to no trace.
+    pub(crate) fn has_no_context(&self) -> bool {
+        self.depth == 0 && self.path.is_empty() && self.trace.is_none()
+    }
 }
 
 /// What its maker wants of a request.
@@ -112,7 +118,7 @@ enum State {
     /// It could not be made, or its answer was looked for and is there.
     Answered(Answer),
     Unsent(Handle, Described, u16, Payload),
-    Waiting(oneshot::Receiver<Answer>, Guard),
+    Waiting(Awaited, Guard),
     Done,
 }
 
@@ -330,8 +336,8 @@ impl Outgoing {
         if let State::Waiting(answer, guard) = &mut self.state {
             let answer = match answer.try_recv() {
                 Ok(answer) => answer,
-                Err(oneshot::error::TryRecvError::Empty) => return false,
-                Err(oneshot::error::TryRecvError::Closed) => nobody_answered(),
+                Err(Missing::NotYet) => return false,
+                Err(Missing::Never) => nobody_answered(),
             };
             guard.answered = true;
             self.state = State::Answered(answer);
@@ -352,14 +358,14 @@ fn send(
     nested: Nested,
     now: Instant,
     sort: Sort,
-) -> Result<(oneshot::Receiver<Answer>, Guard), Fault> {
+) -> Result<(Awaited, Guard), Fault> {
     if nested.depth > DEPTH_MAX {
         return Err(Fault::never(FaultCode::CHAIN_TOO_DEEP, ""));
     }
     if nested.deadline <= now {
         return Err(Fault::never(FaultCode::DEADLINE, ""));
     }
-    let (waiter, answer) = oneshot::channel();
+    let (waiter, answer) = answer::channel();
     let of = match (handle.target(), payload) {
         (Target::Remote(import), Payload::Encoded(body, refs)) => {
             if let Some(reason) = import.gone() {
@@ -430,12 +436,12 @@ fn send_local(
     method: u16,
     payload: Payload,
     nested: Nested,
-    waiter: oneshot::Sender<Answer>,
+    waiter: Waiter,
     sort: Sort,
 ) -> Result<Arc<CallContext>, Fault> {
     let context = Arc::new(CallContext::within(object::current().as_deref(), nested));
     let replier = if sort.is_notice() {
-        let _ = waiter.send(Answer::Sent);
+        waiter.send(Answer::Sent);
         Replier::notice()
     } else {
         match &payload {

@@ -202,6 +202,19 @@ pub(crate) struct Options {
     pub(crate) refs: SmallVec<[Reference; 1]>,
 }
 
+impl Options {
+    fn lens(&self) -> OptionsLen {
+        OptionsLen {
+            deadline: self.deadline_ms.is_some(),
+            path: self.path.len(),
+            depth: self.depth,
+            trace: self.trace.is_some(),
+            large: self.large.is_some(),
+            refs: self.refs.len(),
+        }
+    }
+}
+
 /// Which optional fields a frame has, and how long they are.
 #[derive(Clone, Copy, Debug, Default)]
 pub(crate) struct OptionsLen {
@@ -272,42 +285,23 @@ pub(crate) enum WireError {
 
 /// Appends a frame to `out`.
 pub(crate) fn put_frame(out: &mut BytesMut, head: &Head, options: &Options, body: &[u8]) {
+    let OptionsLen { deadline, path, depth, trace, large, refs } = options.lens();
     let mut flags = head.flags;
     if head.kind.has_options() {
-        if options.deadline_ms.is_some() {
-            flags |= flag::DEADLINE;
-        }
-        if options.depth > 0 || !options.path.is_empty() {
-            flags |= flag::PATH;
-        }
-        if options.trace.is_some() {
-            flags |= flag::TRACE;
-        }
-        if options.large.is_some() {
-            flags |= flag::LARGE;
-        }
-        if !options.refs.is_empty() {
-            flags |= flag::REFS;
+        let present = [
+            (deadline, flag::DEADLINE),
+            (depth > 0 || path > 0, flag::PATH),
+            (trace, flag::TRACE),
+            (large, flag::LARGE),
+            (refs > 0, flag::REFS),
+        ];
+        for (present, flag) in present {
+            flags |= if present { flag } else { 0 };
         }
     }
-    let optional = OptionsLen {
-        deadline: options.deadline_ms.is_some(),
-        path: options.path.len(),
-        depth: options.depth,
-        trace: options.trace.is_some(),
-        large: options.large.is_some(),
-        refs: options.refs.len(),
-    };
-    let len = HEAD_LEN - 4 + optional.bytes() + body.len();
-    out.reserve(4 + len);
-    let mut fixed = [0u8; HEAD_LEN];
-    fixed[0..4].copy_from_slice(&(len as u32).to_le_bytes());
-    fixed[4] = head.kind as u8;
-    fixed[5] = flags;
-    fixed[6..8].copy_from_slice(&head.method.to_le_bytes());
-    fixed[8..12].copy_from_slice(&head.call.0.to_le_bytes());
-    fixed[12..16].copy_from_slice(&head.object.0.to_le_bytes());
-    out.put_slice(&fixed);
+    let len = options.lens().bytes() + body.len();
+    out.reserve(HEAD_LEN + len);
+    put_head(out, &Head { flags, ..*head }, len);
     if let Some(ms) = options.deadline_ms {
         out.put_u32_le(ms);
     }
@@ -329,6 +323,25 @@ pub(crate) fn put_frame(out: &mut BytesMut, head: &Head, options: &Options, body
         put_references(out, &options.refs);
     }
     out.put_slice(body);
+}
+
+/// Appends a frame without optional fields.
+pub(crate) fn put_plain(out: &mut BytesMut, head: &Head, body: &[u8]) {
+    out.reserve(HEAD_LEN + body.len());
+    put_head(out, head, body.len());
+    out.put_slice(body);
+}
+
+/// Appends the fixed part of a frame of which `rest` bytes follow.
+fn put_head(out: &mut BytesMut, head: &Head, rest: usize) {
+    let mut fixed = [0u8; HEAD_LEN];
+    fixed[0..4].copy_from_slice(&((HEAD_LEN - 4 + rest) as u32).to_le_bytes());
+    fixed[4] = head.kind as u8;
+    fixed[5] = head.flags;
+    fixed[6..8].copy_from_slice(&head.method.to_le_bytes());
+    fixed[8..12].copy_from_slice(&head.call.0.to_le_bytes());
+    fixed[12..16].copy_from_slice(&head.object.0.to_le_bytes());
+    out.put_slice(&fixed);
 }
 
 /// Appends a reference table.

@@ -11,7 +11,7 @@ use tokio::sync::oneshot;
 use tokio::time::Instant;
 
 use super::{Call, Guard, Of, Outgoing, Payload, Request, Sort, State, nobody_answered};
-use crate::answer::Answer;
+use crate::answer::{self, Answer};
 use crate::error::{CallError, Fault, NoError};
 use crate::node::Worker;
 use crate::object::{self, Unsettled};
@@ -134,7 +134,7 @@ impl Outgoing {
             keep: true,
             on_answer: import.is_promise(),
         };
-        let (waiter, answer) = oneshot::channel();
+        let (waiter, answer) = answer::channel();
         match shared.start_kept(import.slot(), import.id(), request, waiter, now) {
             Ok((key, promise)) => {
                 let mut guard = Guard::new(Of::Remote(import.clone(), key));

@@ -14,16 +14,17 @@ use tokio::time::Instant;
 
 use super::Ended;
 use super::actor::ConnectionAddr;
+use crate::answer::Waiter;
 use crate::call::Request;
 use crate::error::Fault;
 use crate::node::budget::Account;
 use crate::node::{Life, Worker};
-use crate::object::{Delivery, Replier};
+use crate::object::Replier;
 use crate::proxy::{Handle, Import, ImportKey, Target};
 use crate::services::Instances;
 use crate::streaming::Format;
 use crate::streaming::travel::Produce;
-use crate::tables::{CallKey, Callee, Events, Tables, Waiter, Wakers};
+use crate::tables::{CallKey, Callee, Events, Tables, Wakers};
 use crate::values;
 use crate::wire::{CallId, ObjectId, Reference, StreamId};
 
@@ -195,14 +196,7 @@ impl Shared {
             context.stop(why);
         }
         let delivered = !events.deliveries.is_empty();
-        // Neighbours for one object are handed over as one batch.
-        let mut deliveries = events.deliveries.drain(..).peekable();
-        while let Some((object, first)) = deliveries.next() {
-            let mut batch = SmallVec::<[Delivery; 1]>::new();
-            batch.push(first);
-            while let Some((_, next)) = deliveries.next_if(|(next, _)| next.key() == object.key()) {
-                batch.push(next);
-            }
+        for (object, batch) in events.deliveries.drain(..) {
             object.deliver(batch);
         }
         delivered
@@ -211,7 +205,7 @@ impl Shared {
     /// Gives answers to their callers, and drops what is no longer needed.
     pub(crate) fn answer(&self, events: &mut Events) {
         for (waiter, answer) in events.answers.drain(..) {
-            let _ = waiter.send(answer);
+            waiter.send(answer);
         }
         if !events.shells.is_empty() {
             self.shells.notify_waiters();

@@ -3,10 +3,9 @@
 use std::sync::Arc;
 
 use bytes::Bytes;
-use tokio::sync::oneshot;
 
 use super::{CallContext, Shape};
-use crate::answer::{Answer, Refs};
+use crate::answer::{Answer, Refs, Waiter};
 use crate::connection::Shared;
 use crate::descriptor::{Described, Method};
 use crate::error::{CallError, Fault, NoError, Ran};
@@ -113,9 +112,9 @@ enum ReplyTo {
         callee: Callee,
         cost: u32,
     },
-    Local(oneshot::Sender<Answer>),
+    Local(Waiter),
     /// A caller of this process that has another type of the interface.
-    Encoded(oneshot::Sender<Answer>),
+    Encoded(Waiter),
     /// A notice within the process.
     Notice,
     /// It was answered, or is a hook.
@@ -139,7 +138,7 @@ impl Replier {
         self
     }
 
-    pub(crate) fn local(waiter: oneshot::Sender<Answer>) -> Replier {
+    pub(crate) fn local(waiter: Waiter) -> Replier {
         Replier { to: ReplyTo::Local(waiter), began: false, keep: false }
     }
 
@@ -152,7 +151,7 @@ impl Replier {
         matches!(self.to, ReplyTo::Notice | ReplyTo::Remote { call: None, .. })
     }
 
-    pub(crate) fn encoded(waiter: oneshot::Sender<Answer>) -> Replier {
+    pub(crate) fn encoded(waiter: Waiter) -> Replier {
         Replier { to: ReplyTo::Encoded(waiter), began: false, keep: false }
     }
 
@@ -197,10 +196,10 @@ impl Replier {
                 }
             }
             ReplyTo::Local(waiter) => {
-                let _ = waiter.send(Answer::Local(Box::new(value)));
+                waiter.send(Answer::Local(Box::new(value)));
             }
             ReplyTo::Encoded(waiter) => {
-                let _ = waiter.send(match encoded {
+                waiter.send(match encoded {
                     Ok((body, refs)) => Answer::Reply { body: body.into(), refs: Refs::new(refs) },
                     Err(e) => Answer::Fault(Fault::new(FaultCode::BAD_REPLY, Ran::Yes, e.to_string())),
                 });
@@ -226,7 +225,7 @@ impl Replier {
                     }
                 }
                 ReplyTo::Local(waiter) | ReplyTo::Encoded(waiter) => {
-                    let _ = waiter.send(answer);
+                    waiter.send(answer);
                 }
                 ReplyTo::Notice | ReplyTo::Nobody => {}
             },
@@ -252,7 +251,7 @@ impl Replier {
                 None => shared.finish(lane, call, callee, cost, Err(fault)),
             },
             ReplyTo::Local(waiter) | ReplyTo::Encoded(waiter) => {
-                let _ = waiter.send(Answer::Fault(fault));
+                waiter.send(Answer::Fault(fault));
             }
             ReplyTo::Notice | ReplyTo::Nobody => {}
         }

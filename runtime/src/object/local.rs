@@ -423,8 +423,12 @@ impl<P: Dispatch<S>, S: 'static> Mail<P, S> {
 impl<P: Dispatch<S>, S: 'static> Mailbox for Mail<P, S> {
     fn deliver(&self, batch: SmallVec<[Delivery; 1]>) {
         let now = Instant::now();
-        let calls: SmallVec<_> =
-            batch.into_iter().filter_map(|call| decode::<P>(&self.interface, call, now)).collect();
+        let mut calls = SmallVec::with_capacity(batch.len());
+        for call in batch {
+            if let Some(call) = decode::<P>(&self.interface, call, now) {
+                calls.push(call);
+            }
+        }
         self.invoke(calls);
     }
 

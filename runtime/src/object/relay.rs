@@ -23,7 +23,7 @@ use tokio::time::Instant;
 use super::gate::{Gate, Passed};
 use super::local::{Fate, Hook, LocalObject, Mailbox};
 use super::{CallContext, Delivery, Incoming, Replier, Stop};
-use crate::answer::Answer;
+use crate::answer::{self, Answer, Awaited};
 use crate::call::{Request, Sort};
 use crate::connection::Connection;
 use crate::descriptor::Described;
@@ -151,7 +151,7 @@ impl Relay {
     fn send_to(&self, import: &Arc<Import>, delivery: Delivery) {
         let Delivery { method, body, refs, replier, context } = delivery;
         let shared = import.shared();
-        let (waiter, answer) = oneshot::channel();
+        let (waiter, answer) = answer::channel();
         let request = Request {
             interface: self.descriptor.clone(),
             method,
@@ -200,7 +200,7 @@ impl Drop for Call {
 /// Waits for the answer of a call and gives it back, or stops the call when its caller does.
 async fn give(
     mut call: Call,
-    mut answer: oneshot::Receiver<Answer>,
+    mut answer: Awaited,
     replier: Replier,
     context: Arc<CallContext>,
     fate: Arc<Fate>,

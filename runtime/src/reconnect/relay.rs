@@ -17,7 +17,7 @@ use tokio::sync::oneshot;
 use tokio::time::{Instant, sleep_until};
 
 use super::Link;
-use crate::answer::{Answer, Refs};
+use crate::answer::{self, Answer, Awaited, Refs};
 use crate::call::{Request, Sort};
 use crate::connection::Connection;
 use crate::descriptor::Descriptor;
@@ -70,7 +70,7 @@ struct Passing {
 struct Sent {
     import: Arc<Import>,
     key: CallKey,
-    answer: oneshot::Receiver<Answer>,
+    answer: Awaited,
     answered: bool,
 }
 
@@ -186,7 +186,7 @@ impl Relay {
             keep: false,
             on_answer: false,
         };
-        let (waiter, answer) = oneshot::channel();
+        let (waiter, answer) = answer::channel();
         let key = shared.start(target.slot(), target.id(), request, waiter, Instant::now())?;
         Ok(Sent { import: target.clone(), key, answer, answered: false })
     }

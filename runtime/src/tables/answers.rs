@@ -16,10 +16,27 @@ impl Tables {
         if self.ended.is_some() {
             return;
         }
+        if let (Some(call), Ok((body, []))) = (call, &outcome)
+            && body.len() <= self.limits.inline_max
+            && !self.kept.has(lane, call)
+        {
+            return self.reply(lane, call, body);
+        }
         let broken = self.finish_one(lane, call, callee, cost, outcome);
         if let Some((call, cause)) = broken {
             self.break_kept(lane, call, cause);
         }
+    }
+
+    /// The answer that nearly all calls have: a small body, no references, and no calls on it.
+    fn reply(&mut self, lane: usize, call: CallId, body: &[u8]) {
+        let Some(run) = self.running.remove(lane, call) else { return };
+        self.answered(lane, run.callee);
+        let outbox = &mut self.lanes[lane];
+        outbox.answered();
+        let head = Head { kind: Kind::Reply, flags: 0, method: 0, call, object: ObjectId(0) };
+        wire::put_plain(outbox.buffer(), &head, body);
+        self.pause_if_full(lane);
     }
 
     /// The same, without those that wait for this answer: gives why they wait in vain.
@@ -100,12 +117,17 @@ impl Tables {
 
     /// The writers that have something to do; they are woken after the lock is released.
     pub(crate) fn take_wakers(&mut self) -> Wakers {
-        let mut wakers = self.lanes.take_wakers();
-        let busy = self.is_busy();
-        wakers.extend(self.bulk.next(busy));
+        let mut wakers = Wakers::new();
+        self.lanes.take_wakers(&mut wakers);
         self.streams.take_wakers(&mut wakers);
-        wakers.extend(std::iter::from_fn(|| self.bulk.take_left()));
-        wakers.extend(self.bodies.outgoing.take_opener());
+        if self.bulk.has_waiting() {
+            let busy = self.is_busy();
+            wakers.extend(self.bulk.next(busy));
+            wakers.extend(std::iter::from_fn(|| self.bulk.take_left()));
+        }
+        if let Some(opener) = self.bodies.outgoing.take_opener() {
+            wakers.push(opener);
+        }
         wakers
     }
 
@@ -126,7 +148,7 @@ impl Tables {
         }
         self.permits.pause(false);
         if !self.owes_too_much() {
-            events.deliveries.append(&mut self.parked);
+            self.parked.drain(..).for_each(|(object, delivery)| events.deliver(object, delivery));
         }
         while !self.lanes.any_full(self.limits.outbox_max)
             && let Some(parked) = self.parked_faults.pop_front()

@@ -143,6 +143,11 @@ impl Bulk {
         least.max(self.pace.window().min(self.limits.most))
     }
 
+    /// Whether anybody stands in line, or has just left it.
+    pub(crate) fn has_waiting(&self) -> bool {
+        !self.line.is_empty() || !self.left.is_empty()
+    }
+
     /// Who is to ask again: the first in line, if there is room for it, and each time once. The next one's turn comes when it has asked.
     pub(crate) fn next(&mut self, busy: bool) -> Option<Waker> {
         let room = self.window(busy).saturating_sub(self.out);

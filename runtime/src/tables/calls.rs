@@ -4,10 +4,9 @@
 //! waiter away: slot, number and permits come back with the answer and with nothing else.
 
 use slab::Slab;
-use tokio::sync::oneshot;
 
 use super::Violation;
-use crate::answer::Answer;
+use crate::answer::Waiter;
 use crate::call::Request;
 use crate::error::Ran;
 use crate::wire::{BodyId, CallId};
@@ -25,9 +24,6 @@ impl CallKey {
         CallId(self.index)
     }
 }
-
-/// Who waits for an answer.
-pub(crate) type Waiter = oneshot::Sender<Answer>;
 
 #[derive(Debug)]
 pub(crate) struct Slot {
@@ -166,17 +162,19 @@ impl Calls {
         Ok(CallKey { index: call.0, generation: slot.generation })
     }
 
-    /// The answer of a call has arrived.
-    pub(crate) fn answer(&mut self, call: CallId, lane: usize) -> Result<Slot, Violation> {
-        self.awaits(call, lane)?;
-        let slot = &mut self.slots[call.0 as usize];
-        self.large -= usize::from(std::mem::take(&mut slot.large));
+    /// The answer of a call that [awaits](Calls::awaits) one has arrived: who waits for it.
+    pub(crate) fn answer(&mut self, key: CallKey) -> Option<Waiter> {
+        let slot = self.get(key)?;
+        let waiter = slot.waiter.take();
+        let large = std::mem::take(&mut slot.large);
         if slot.promise.is_some() {
             slot.answered = true;
             self.answered += 1;
-            return Ok(Slot { waiter: slot.waiter.take(), queued: None, ..*slot });
+        } else {
+            self.slots.remove(key.index as usize);
         }
-        Ok(self.slots.remove(call.0 as usize))
+        self.large -= usize::from(large);
+        waiter
     }
 
     /// The import that stands for the answer of a call.

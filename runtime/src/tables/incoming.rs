@@ -64,7 +64,10 @@ impl Tables {
         let Frame { head, options, body } = frame;
         let large = options.large;
         let notice = head.kind == Kind::Notice;
-        let refs = self.settle(shared, lane, &options.refs, events)?;
+        let refs = match &options.refs[..] {
+            [] => Refs::default(),
+            table => self.settle(shared, lane, table, events)?,
+        };
         self.running.pay(cost)?;
         self.lanes[lane].arrived();
         let (callee, goes) = if head.flags & wire::flag::ON_ANSWER != 0 {
@@ -150,7 +153,7 @@ impl Tables {
         events: &mut Events,
     ) {
         if !self.holds_back(lane) {
-            events.deliveries.push((object, delivery));
+            events.deliver(object, delivery);
             return;
         }
         if delivery.body.len() <= self.limits.inline_max {
@@ -268,11 +271,14 @@ impl Tables {
         let mut waiter = None;
         if announced.is_none() {
             self.wheel.remove(head.call.0);
-            waiter = self.calls.answer(head.call, lane)?.waiter;
+            waiter = self.calls.answer(key);
         }
         let unsettled = !wanted && mutation!(UnwantedRefsUnsettled);
         let table: &[Reference] = if unsettled { &[] } else { &options.refs };
-        let refs = self.settle(shared, lane, table, events)?;
+        let refs = match table {
+            [] => Refs::default(),
+            table => self.settle(shared, lane, table, events)?,
+        };
         if !(mutation!(PermitKeptOnFault) && head.kind == Kind::Fault) {
             self.permits.give_back(slot, 1, cost).map_err(|_| Violation::UnknownAnswer)?;
         }
@@ -361,9 +367,6 @@ impl Tables {
         refs: &[Reference],
         events: &mut Events,
     ) -> Result<Refs, Violation> {
-        if refs.is_empty() {
-            return Ok(Refs::default());
-        }
         // What comes by an object's own lane may be held longer than that object.
         let shared_lane = if mutation!(BoundToOwnLane) { lane } else { self.lanes.shared_lane(lane) };
         let mut handles = Vec::with_capacity(refs.len());

@@ -109,13 +109,15 @@ impl Lanes {
     }
 
     /// The writers that have something to do.
-    pub(crate) fn take_wakers(&mut self) -> Wakers {
-        let shared = self.slots[..self.shared].iter_mut();
-        let mut wakers: Wakers = shared.flatten().filter_map(Outbox::take_waker).collect();
-        for number in self.touched.drain(..) {
-            wakers.extend(self.slots.get_mut(number).and_then(Option::as_mut).and_then(Outbox::take_waker));
+    pub(crate) fn take_wakers(&mut self, out: &mut Wakers) {
+        for outbox in self.slots[..self.shared].iter_mut().flatten() {
+            if let Some(waker) = outbox.take_waker() {
+                out.push(waker);
+            }
         }
-        wakers
+        while let Some(number) = self.touched.pop() {
+            out.extend(self.slots.get_mut(number).and_then(Option::as_mut).and_then(Outbox::take_waker));
+        }
     }
 
     /// Something was appended to a lane; whether that filled it.

@@ -36,7 +36,7 @@ use bytes::Bytes;
 
 pub(crate) use bodies::BodyLimits;
 pub(crate) use bulk::{Bulk, BulkLimits, PIECE, Ticket as BulkTicket};
-pub(crate) use calls::{CallKey, Waiter};
+pub(crate) use calls::CallKey;
 pub(crate) use crossing::{Circle, Crossings, TurnKey};
 pub(crate) use exports::{Found, UNITS};
 pub(crate) use items::Arrived;
@@ -56,7 +56,7 @@ pub(crate) use running::Callee;
 use running::{Run, Running};
 use wheel::Wheel;
 
-use crate::answer::{Answer, Refs};
+use crate::answer::{Answer, Refs, Waiter};
 use crate::call::{Request, Sort};
 use crate::connection::Shared;
 use crate::error::{Fault, Ran};
@@ -264,7 +264,8 @@ pub(crate) enum Violation {
 /// What is to be done after the lock is released, in this order.
 #[derive(Debug, Default)]
 pub(crate) struct Events {
-    pub(crate) deliveries: Vec<(LocalObject, Delivery)>,
+    /// Neighbours for one object as one batch.
+    pub(crate) deliveries: Vec<(LocalObject, Batch)>,
     pub(crate) answers: Vec<(Waiter, Answer)>,
     pub(crate) stops: Vec<(Arc<CallContext>, Stop)>,
     pub(crate) shells: Vec<Shell>,
@@ -276,6 +277,28 @@ pub(crate) struct Events {
     pub(crate) unstarted: Vec<Start>,
     pub(crate) refs: Vec<Refs>,
 }
+
+/// Calls for one object, in the order they arrived.
+pub(crate) type Batch = smallvec::SmallVec<[Delivery; 1]>;
+
+impl Events {
+    /// A call goes to its object.
+    pub(super) fn deliver(&mut self, object: LocalObject, delivery: Delivery) {
+        match self.deliveries.last_mut() {
+            Some((last, batch)) if last.key() == object.key() => {
+                if batch.len() == 1 {
+                    // Where there are two there are many.
+                    batch.reserve(BATCH);
+                }
+                batch.push(delivery);
+            }
+            _ => self.deliveries.push((object, smallvec::smallvec![delivery])),
+        }
+    }
+}
+
+/// How many calls usually arrive together.
+const BATCH: usize = 32;
 
 /// The limits that shape the tables; from [`crate::Config`].
 #[derive(Clone, Debug)]
@@ -630,7 +653,7 @@ impl Tables {
         for run in self.running.drain() {
             events.stops.push((run.context, Stop::Disconnected));
         }
-        events.deliveries.append(&mut self.parked);
+        self.parked.drain(..).for_each(|(object, delivery)| events.deliver(object, delivery));
         self.end_kept(events);
         self.parked_faults.clear();
         for held in self.bodies.lines.drain() {

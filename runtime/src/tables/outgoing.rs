@@ -46,7 +46,7 @@ impl Tables {
                 if request.sort.is_notice() && at_once {
                     if let Some(waiter) = self.calls.get(key).and_then(|c| c.waiter.take()) {
                         // Nobody listens yet, so this wakes nobody under the lock.
-                        let _ = waiter.send(Answer::Sent);
+                        waiter.send(Answer::Sent);
                     }
                     if !is_large {
                         self.calls.remove(key);
@@ -180,15 +180,6 @@ impl Tables {
             wire::put_frame(outbox.buffer(), &head, &Options::default(), &body);
         }
         let left = request.deadline_ms.saturating_sub(now_ms).min(u32::MAX as u64) as u32;
-        let options = Options {
-            // Of a notice always, so that both sides count the same permits for it.
-            deadline_ms: (request.sort.is_notice() || left != self.limits.deadline_ms).then_some(left),
-            path: request.path.clone(),
-            depth: request.depth,
-            trace: request.trace.as_deref().map(|trace| trace.to_wire()),
-            refs,
-            ..Options::default()
-        };
         let is_large = self.is_large(request.body.len()).unwrap_or(false);
         let large = is_large.then(|| {
             let body = std::mem::take(&mut request.body);
@@ -199,13 +190,22 @@ impl Tables {
             (call.body, call.notice) = (Some(large.number), request.sort.is_notice());
             self.calls.is_large(key);
         }
-        let options = Options { large, ..options };
         let (kind, call) =
             if request.sort.is_notice() { (Kind::Notice, CallId(0)) } else { (Kind::Call, key.call()) };
         let keep = if request.keep { wire::flag::KEEP } else { 0 };
         let on_answer = if request.on_answer { wire::flag::ON_ANSWER } else { 0 };
         let head = Head { kind, flags: keep | on_answer, method: request.method, call, object };
-        wire::put_frame(self.lanes[lane].buffer(), &head, &options, &request.body);
+        // Of a notice always, so that both sides count the same permits for it.
+        let deadline_ms = (request.sort.is_notice() || left != self.limits.deadline_ms).then_some(left);
+        let outbox = self.lanes[lane].buffer();
+        if request.has_no_context() && refs.is_empty() && deadline_ms.is_none() && large.is_none() {
+            wire::put_plain(outbox, &head, &request.body);
+        } else {
+            let path = request.path.clone();
+            let trace = request.trace.as_deref().map(|trace| trace.to_wire());
+            let options = Options { deadline_ms, path, depth: request.depth, trace, large, refs };
+            wire::put_frame(outbox, &head, &options, &request.body);
+        }
         self.imports.sent(slot);
         self.pause_if_full(lane);
         Ok(())

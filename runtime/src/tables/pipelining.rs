@@ -192,8 +192,11 @@ impl Tables {
             match kept::method_of(numbering.as_deref(), object.descriptor(), delivery.method) {
                 Ok(method) => {
                     delivery.method = method;
-                    let to = if self.holds_back(lane) { &mut self.parked } else { &mut events.deliveries };
-                    to.push((object.clone(), delivery));
+                    if self.holds_back(lane) {
+                        self.parked.push((object.clone(), delivery));
+                    } else {
+                        events.deliver(object.clone(), delivery);
+                    }
                 }
                 Err(name) => {
                     let fault = Fault::never(FaultCode::NO_SUCH_METHOD, name);

@@ -307,7 +307,9 @@ impl Streams {
             out.extend(self.starter.take());
             self.start_due = false;
         }
-        out.extend(self.wakers.drain(..));
+        if !self.wakers.is_empty() {
+            out.extend(self.wakers.drain(..));
+        }
     }
 
     /// How much the producer may send; `waker` is woken when that changes. `None` after the connection's end.

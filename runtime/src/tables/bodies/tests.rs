@@ -27,7 +27,7 @@ fn large(number: u32, len: usize) -> Large {
 }
 
 fn some_call() -> CallKey {
-    let (waiter, _) = tokio::sync::oneshot::channel();
+    let (waiter, _) = crate::answer::channel();
     Calls::default().insert(0, 0, 0, 1, waiter)
 }
 

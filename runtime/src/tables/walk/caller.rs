@@ -2,14 +2,13 @@
 //! them.
 
 use bytes::Bytes;
-use tokio::sync::oneshot;
 
 use super::book::{BODY_MIN, INTERFACES};
 use super::dice::{Act, Dice};
 use super::peer::Peer;
 use super::streams::Entry;
 use super::world::BODY_MAX;
-use crate::answer::Answer;
+use crate::answer::{self, Answer, Awaited, Missing};
 use crate::call::{Request, Sort};
 use crate::connection::Shared;
 use crate::error::{Fault, Ran};
@@ -30,7 +29,7 @@ pub(super) struct Waiting {
     key: CallKey,
     /// Its answer is promised: who does not wait for it any more does not cancel it.
     promised: bool,
-    pub(super) answer: oneshot::Receiver<Answer>,
+    pub(super) answer: Awaited,
 }
 
 impl Peer {
@@ -107,7 +106,7 @@ impl Peer {
         let timeout_ms = if dice.one_in(8) { 40 } else { 30_000 };
         let now = tokio::time::Instant::now();
         let deadline_ms = self.shared.millis(now) + timeout_ms;
-        let (waiter, answer) = oneshot::channel();
+        let (waiter, answer) = answer::channel();
         let interface = interface.into();
         let sort = match notice {
             false => Sort::Call,
@@ -168,8 +167,8 @@ impl Peer {
         while at < self.waiting.len() {
             let waiting = &mut self.waiting[at];
             match waiting.answer.try_recv() {
-                Err(oneshot::error::TryRecvError::Empty) => at += 1,
-                Err(oneshot::error::TryRecvError::Closed) => {
+                Err(Missing::NotYet) => at += 1,
+                Err(Missing::Never) => {
                     let serial = waiting.serial;
                     let let_go = waiting.promised && self.promises.iter().all(|p| p.1 != serial);
                     assert!(let_go, "the caller of {serial} waits for nobody");

@@ -14,7 +14,6 @@ use std::sync::atomic::{AtomicU64, Ordering};
 
 use bytes::Bytes;
 use smallvec::SmallVec;
-use tokio::sync::oneshot;
 
 use super::book::INTERFACES;
 use super::dice::Dice;
@@ -22,7 +21,7 @@ use super::flow::frames;
 use super::peer::{CONTROL, LANES, Peer};
 use super::world::{Kind, World};
 use super::{check, number, on_a_worker, quietly};
-use crate::answer::Answer;
+use crate::answer::{self, Answer, Awaited, Missing};
 use crate::call::{Request, Sort};
 use crate::connection::{Connection, Ended};
 use crate::error::Ran;
@@ -206,7 +205,7 @@ impl Attack {
         let arrived = std::mem::take(&mut *victim.inbox.lock());
         drop((strays, arrived));
         for mut waiting in victim.waiting.drain(..) {
-            assert_ne!(waiting.answer.try_recv().err(), Some(oneshot::error::TryRecvError::Empty));
+            assert_ne!(waiting.answer.try_recv().err(), Some(Missing::NotYet));
         }
         check::ended(victim);
     }
@@ -262,7 +261,7 @@ fn hand_over(world: &mut World, object: &LocalObject) -> Handle {
 }
 
 /// A call without a body, whatever the dice say.
-fn start(peer: &Peer, handle: &Handle, refs: Vec<Handle>) -> oneshot::Receiver<Answer> {
+fn start(peer: &Peer, handle: &Handle, refs: Vec<Handle>) -> Awaited {
     let Target::Remote(import) = handle.target() else { panic!("an object of the peer") };
     let at_the_lobby = import.id() == ObjectId::LOBBY;
     let (interface, method) = (if at_the_lobby { &lobby::DESCRIPTOR } else { &INTERFACES[0] }, 0);
@@ -282,13 +281,13 @@ fn start(peer: &Peer, handle: &Handle, refs: Vec<Handle>) -> oneshot::Receiver<A
         keep: false,
         on_answer: false,
     };
-    let (waiter, answer) = oneshot::channel();
+    let (waiter, answer) = answer::channel();
     let now = tokio::time::Instant::now();
     peer.shared.start(import.slot(), import.id(), request, waiter, now).expect("nothing stands against it");
     answer
 }
 
-fn received(mut answer: oneshot::Receiver<Answer>) -> Answer {
+fn received(mut answer: Awaited) -> Answer {
     let answer = answer.try_recv().expect("it was answered");
     if let Answer::Fault(fault) = &answer {
         assert_ne!((fault.code, fault.ran), (FaultCode::GONE, Ran::Never));
