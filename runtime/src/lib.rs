@@ -62,7 +62,9 @@ pub use call::{Call, Notify, Pending, Promised};
 pub use config::Config;
 pub use connection::{Connection, ConnectionStats, Ended, OpenError};
 pub use descriptor::{Access, Attribute, Descriptor, Method, Param};
-pub use dynamic::{Args, AttributeError, DynCall, DynError, DynProxy, DynService, Value, ValueError};
+pub use dynamic::{
+    Args, AttributeError, DynCall, DynError, DynProxy, DynService, DynStream, StreamKind, Value, ValueError,
+};
 pub use error::{AppError, CallError, NoError, Ran};
 pub use node::{ConnectError, Connecting, Node, NodeBuilder, NodeError, NodeStats};
 pub use object::{Caller, Restart, Restriction};

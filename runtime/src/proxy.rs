@@ -133,13 +133,14 @@ impl Handle {
         &self.0
     }
 
-    /// The handle with its object started.
+    /// The handle as it is handed over on a connection that lives on `worker`: a closure is started, a stream of another peer goes on.
     pub(crate) fn started(self, worker: &Worker) -> Handle {
         match &self.0 {
             Target::Lazy(lazy) => match lazy.get(worker) {
                 Some(object) => Handle::local(object),
                 None => Handle::dead(),
             },
+            Target::Stream(end) => Handle::stream(end.clone().passed_on()),
             _ => self,
         }
     }

@@ -111,13 +111,13 @@ pub use proxy_ext::ProxyExt;
 pub use recipient::{RemoteMessage, RemoteRecipient};
 pub use runtime::{
     Access, AppError, Args, Attribute, AttributeError, Call, CallError, Caller, Closed, Config, ConnectError,
-    Connecting, Connection, ConnectionStats, Descriptor, DynCall, DynError, DynProxy, DynService, Ended,
-    Factory, Method, NoError, Node, NodeBuilder, NodeError, NodeStats, Notify, OpenError, Param,
+    Connecting, Connection, ConnectionStats, Descriptor, DynCall, DynError, DynProxy, DynService, DynStream,
+    Ended, Factory, Method, NoError, Node, NodeBuilder, NodeError, NodeStats, Notify, OpenError, Param,
     ParseTraceError, Pending, Promised, Proxy, Ran, Reconnect, ReconnectError, ReconnectState, Reconnecting,
     Restart, Restriction, Serve, TraceContext, Value, ValueError, args,
 };
 pub use runtime::{
-    ByteStream, ByteWriter, StreamClosed, StreamError, StreamFailure, StreamSender, Streaming,
+    ByteStream, ByteWriter, StreamClosed, StreamError, StreamFailure, StreamKind, StreamSender, Streaming,
 };
 pub use transport::{Identity, NodeId, Trust};
 pub use void::{Void, VoidProxy, VoidService};

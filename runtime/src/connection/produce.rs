@@ -46,7 +46,7 @@ pub(crate) async fn start_streams(shared: Arc<Shared>, link: Link, idle: Duratio
                 Start::Take(id, end, queue) => {
                     let inbound = Inbound::new(&shared, id, end.format, queue);
                     if let Some(sink) = end.take_sink() {
-                        tasks.spawn_local(sink.absorb(inbound));
+                        sink.absorb(&inbound);
                     }
                     continue;
                 }
@@ -227,7 +227,7 @@ impl Giver {
             self.next = Some(Next::Last(Last::Word(item::last_word(StreamError::<NoError>::UNFINISHED))));
             return Poll::Ready(());
         };
-        source.poll(&self.shared.worker, cx).map(|produced| {
+        source.poll(Some(&self.shared.worker), cx).map(|produced| {
             let max = self.item_max;
             let next = match produced {
                 Produced::Item(body, _) if body.len() > max => {

@@ -12,6 +12,7 @@ mod convert;
 mod proxy;
 mod read;
 mod service;
+mod stream;
 #[cfg(test)]
 mod tests;
 mod value;
@@ -23,4 +24,5 @@ pub use call::DynCall;
 pub use proxy::DynProxy;
 pub(crate) use service::host_dynamic;
 pub use service::{DynError, DynService};
+pub use stream::{DynStream, StreamKind};
 pub use value::{Value, ValueError};

@@ -5,7 +5,8 @@ use std::fmt::{self, Formatter};
 use serde::de::{Error, MapAccess, SeqAccess, Visitor};
 use serde::{Deserialize, Deserializer};
 
-use super::{DynProxy, Value};
+use super::{DynProxy, DynStream, Value};
+use crate::proxy::Target;
 use crate::values::{TakeBytes, handle_of_ext};
 
 /// Room that is made ahead for what a list says of its own length.
@@ -100,6 +101,9 @@ impl<'de> Visitor<'de> for Any {
 
     /// What the decoder of MessagePack gives for an extension value.
     fn visit_newtype_struct<D: Deserializer<'de>>(self, d: D) -> Result<Value, D::Error> {
-        handle_of_ext(d).map(|handle| Value::Object(DynProxy::from_handle(handle)))
+        handle_of_ext(d).map(|handle| match handle.target() {
+            Target::Stream(end) => Value::Stream(DynStream::of(end.clone())),
+            _ => Value::Object(DynProxy::from_handle(handle)),
+        })
     }
 }

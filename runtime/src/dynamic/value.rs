@@ -6,7 +6,7 @@ use bytes::Bytes;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
-use super::DynProxy;
+use super::{DynProxy, DynStream};
 use crate::answer::Refs;
 use crate::values;
 
@@ -47,6 +47,8 @@ pub enum Value {
     Map(Vec<(Value, Value)>),
     /// An object: a proxy or a callback.
     Object(DynProxy),
+    /// The end of a stream, to be taken with [`Value::to`].
+    Stream(DynStream),
 }
 
 /// A value is not what was wanted. Nothing was sent.
@@ -55,7 +57,7 @@ pub enum Value {
 pub struct ValueError(pub(crate) String);
 
 impl Value {
-    /// Any serde value, as it would travel: proxies in it stay what they are.
+    /// Any serde value, as it would travel: proxies in it stay what they are, streams are handed over.
     ///
     /// ```
     /// # use duologue_runtime::Value;
@@ -66,7 +68,7 @@ impl Value {
         through(value)
     }
 
-    /// The value as a type of your own.
+    /// The value as a type of your own. A stream in it is taken by that, once.
     pub fn to<T: DeserializeOwned>(&self) -> Result<T, ValueError> {
         through(self)
     }
@@ -130,6 +132,11 @@ impl Value {
         if let Value::Object(value) = self { Some(value) } else { None }
     }
 
+    /// The end of a stream, if it is one.
+    pub fn as_stream(&self) -> Option<&DynStream> {
+        if let Value::Stream(value) = self { Some(value) } else { None }
+    }
+
     /// What stands under this key, if it is a map that has it.
     pub fn get(&self, key: &str) -> Option<&Value> {
         self.as_map()?.iter().find(|(k, _)| k.as_str() == Some(key)).map(|(_, value)| value)
@@ -147,6 +154,7 @@ impl Value {
             Value::List(_) => "a list",
             Value::Map(_) => "a map",
             Value::Object(_) => "an object",
+            Value::Stream(_) => "a stream",
         }
     }
 }
@@ -171,6 +179,7 @@ impl PartialEq for Value {
             (Value::List(a), Value::List(b)) => a == b,
             (Value::Map(a), Value::Map(b)) => same_entries(a, b),
             (Value::Object(a), Value::Object(b)) => a == b,
+            (Value::Stream(a), Value::Stream(b)) => a == b,
             _ => false,
         }
     }
@@ -231,5 +240,6 @@ fn inner(value: &Value, f: &mut Formatter<'_>) -> fmt::Result {
             f.write_char('}')
         }
         Value::Object(proxy) => write!(f, "{proxy}"),
+        Value::Stream(stream) => write!(f, "{stream}"),
     }
 }

@@ -48,6 +48,7 @@ impl Serialize for At<'_> {
                 map.end()
             }
             Value::Object(proxy) => serialize_handle(proxy.handle(), s),
+            Value::Stream(stream) => stream.serialize(s),
         }
     }
 }

@@ -1,8 +1,7 @@
 //! A stream of plain bytes: [`ByteStream`], and [`ByteWriter`] that fills one.
 
-use std::any::Any;
 use std::fmt;
-use std::future::{Future, poll_fn};
+use std::future::poll_fn;
 use std::io;
 use std::pin::Pin;
 use std::sync::Arc;
@@ -17,9 +16,10 @@ use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use super::channel::{self, Rx, Tx};
 use super::feed::Feed;
 use super::inbound::{Given, Inbound, Kind};
-use super::sender::{given, pump};
+use super::sender::{given, own_sink};
+use super::through::Reread;
 use super::travel::{Absorb, Format, OutEnd, Produce, Produced, deserialize_end, serialize_end};
-use super::{Iter, Mapped, StreamClosed, StreamError, failed, read_end, received};
+use super::{Iter, Mapped, StreamClosed, StreamError, downcast, failed, read_end, received};
 use crate::node::Worker;
 
 /// Bytes that wait in a channel at most, and how much is read ahead at once.
@@ -117,6 +117,14 @@ impl ByteStream {
     }
 }
 
+impl ByteStream {
+    /// To be handed over.
+    pub(crate) fn into_end(self) -> OutEnd {
+        let feed = self.take().unwrap_or(Feed::Moved);
+        OutEnd::source(Format::Bytes, Box::new(Plain(feed)))
+    }
+}
+
 fn chunks() -> (Tx<Bytes, String>, Rx<Bytes, String>) {
     channel::channel(CHUNK, Bytes::len)
 }
@@ -178,9 +186,11 @@ impl Serialize for ByteStream {
 
 impl<'de> Deserialize<'de> for ByteStream {
     fn deserialize<D: Deserializer<'de>>(d: D) -> Result<Self, D::Error> {
-        received(deserialize_end(d)?, Format::Bytes, read_chunk)
-            .map(Self::of)
-            .map_err(serde::de::Error::custom)
+        received(deserialize_end(d)?, Format::Bytes, read_chunk, |source| {
+            downcast::<Plain>(source).map(|p| p.0)
+        })
+        .map(Self::of)
+        .map_err(serde::de::Error::custom)
     }
 }
 
@@ -195,16 +205,12 @@ fn read_chunk(given: Given) -> Result<Bytes, StreamError<String>> {
 struct Plain(Chunks);
 
 impl Produce for Plain {
-    fn poll(&mut self, worker: &Worker, cx: &mut Context<'_>) -> Poll<Produced> {
+    fn poll(&mut self, worker: Option<&Worker>, cx: &mut Context<'_>) -> Poll<Produced> {
         self.0.poll(cx).map(|given| match given {
             None => Produced::End,
             Some(Err(error)) => failed(worker, error),
             Some(Ok(chunk)) => Produced::Item(chunk, Vec::new()),
         })
-    }
-
-    fn into_any(self: Box<Self>) -> Box<dyn Any> {
-        Box::new(self.0)
     }
 }
 
@@ -273,6 +279,16 @@ impl ByteWriter {
     }
 }
 
+impl ByteWriter {
+    /// To be handed over.
+    pub(crate) fn into_end(self) -> OutEnd {
+        OutEnd::sink_of(
+            Format::Bytes,
+            self.tx.into_inner().map(|tx| Box::new(PlainTx(tx)) as Box<dyn Absorb>),
+        )
+    }
+}
+
 impl AsyncWrite for ByteWriter {
     fn poll_write(mut self: Pin<&mut Self>, cx: &mut Context<'_>, bytes: &[u8]) -> Poll<io::Result<usize>> {
         let Some(tx) = self.tx.get_mut() else { return Poll::Ready(Err(StreamClosed.into())) };
@@ -312,7 +328,8 @@ impl Serialize for ByteWriter {
 
 impl<'de> Deserialize<'de> for ByteWriter {
     fn deserialize<D: Deserializer<'de>>(d: D) -> Result<Self, D::Error> {
-        given(deserialize_end(d)?, Format::Bytes, chunks, |rx| Box::new(Plain(Feed::Channel(rx))))
+        let own = |sink: Box<dyn Absorb>| own_sink::<PlainTx>(sink).map(|sink| sink.0);
+        given(deserialize_end(d)?, Format::Bytes, chunks, |rx| Box::new(Plain(Feed::Channel(rx))), own)
             .map(Self::of)
             .map_err(serde::de::Error::custom)
     }
@@ -322,16 +339,14 @@ impl<'de> Deserialize<'de> for ByteWriter {
 struct PlainTx(Tx<Bytes, String>);
 
 impl Absorb for PlainTx {
-    fn absorb(self: Box<Self>, from: Arc<Inbound>) -> Pin<Box<dyn Future<Output = ()> + Send>> {
-        Box::pin(async move {
-            let Some(claim) = from.claim() else { return };
-            drop(from);
-            pump(Feed::Remote(claim, read_chunk), self.0).await;
-        })
+    fn absorb(self: Box<Self>, from: &Arc<Inbound>) {
+        if let Some(claim) = from.claim() {
+            self.0.go_on(Feed::Remote(claim, read_chunk));
+        }
     }
 
-    fn into_any(self: Box<Self>) -> Box<dyn Any> {
-        Box::new(self.0)
+    fn take_from(self: Box<Self>, source: Box<dyn Produce>) {
+        self.0.go_on(Reread::new(source, read_chunk));
     }
 }
 

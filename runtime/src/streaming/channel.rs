@@ -4,15 +4,27 @@
 //! having finished leaves an error behind.
 
 use std::collections::VecDeque;
+use std::fmt;
+use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll, Waker};
 
+use futures_core::Stream;
 use parking_lot::Mutex;
 
 use super::{StreamClosed, StreamError};
 
 /// What an item counts against the bound.
 type Weigh<T> = fn(&T) -> usize;
+
+/// What gives the items from here on, in place of the sender.
+struct Rest<T, E>(Pin<Box<dyn Stream<Item = Result<T, StreamError<E>>> + Send>>);
+
+impl<T, E> fmt::Debug for Rest<T, E> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Rest")
+    }
+}
 
 #[derive(Debug)]
 struct State<T, E> {
@@ -21,6 +33,8 @@ struct State<T, E> {
     max: usize,
     /// The sender has ended; what comes after the items.
     end: Option<Result<(), StreamError<E>>>,
+    /// Comes after the items, in place of that end.
+    rest: Option<Rest<T, E>>,
     receiver_gone: bool,
     receiver: Option<Waker>,
     sender: Option<Waker>,
@@ -40,6 +54,7 @@ pub(super) struct Tx<T, E> {
 pub(super) struct Rx<T, E> {
     state: Arc<Mutex<State<T, E>>>,
     weigh: Weigh<T>,
+    rest: Option<Rest<T, E>>,
 }
 
 /// A channel for items that weigh `max` together.
@@ -49,12 +64,13 @@ pub(super) fn channel<T, E>(max: usize, weigh: Weigh<T>) -> (Tx<T, E>, Rx<T, E>)
         weight: 0,
         max,
         end: None,
+        rest: None,
         receiver_gone: false,
         receiver: None,
         sender: None,
         watcher: None,
     }));
-    (Tx { state: state.clone(), weigh }, Rx { state, weigh })
+    (Tx { state: state.clone(), weigh }, Rx { state, weigh, rest: None })
 }
 
 impl<T, E> Tx<T, E> {
@@ -107,6 +123,19 @@ impl<T, E> Tx<T, E> {
         wake(waker);
     }
 
+    /// What was put in is followed by what `rest` gives.
+    pub(super) fn go_on(self, rest: impl Stream<Item = Result<T, StreamError<E>>> + Send + 'static) {
+        let rest = Rest(Box::pin(rest));
+        let mut state = self.state.lock();
+        if state.receiver_gone {
+            // The drop of a stream is code of the application: without the lock.
+            drop(state);
+            return drop(rest);
+        }
+        state.rest = Some(rest);
+        // The drop of this end says so.
+    }
+
     pub(super) fn is_closed(&self) -> bool {
         self.state.lock().receiver_gone
     }
@@ -129,6 +158,9 @@ impl<T, E> Drop for Tx<T, E> {
 
 impl<T, E> Rx<T, E> {
     pub(super) fn poll(&mut self, cx: &mut Context<'_>) -> Poll<Option<Result<T, StreamError<E>>>> {
+        if let Some(Rest(rest)) = &mut self.rest {
+            return rest.as_mut().poll_next(cx);
+        }
         let mut state = self.state.lock();
         if let Some(item) = state.items.pop_front() {
             state.weight -= (self.weigh)(&item);
@@ -136,6 +168,10 @@ impl<T, E> Rx<T, E> {
             drop(state);
             wake(waker);
             return Poll::Ready(Some(Ok(item)));
+        }
+        if let Some(rest) = state.rest.take() {
+            drop(state);
+            return self.rest.insert(rest).0.as_mut().poll_next(cx);
         }
         match state.end.replace(Ok(())) {
             Some(Ok(())) => Poll::Ready(None),
@@ -154,10 +190,10 @@ impl<T, E> Drop for Rx<T, E> {
         let mut state = self.state.lock();
         state.receiver_gone = true;
         state.weight = 0;
-        let items = std::mem::take(&mut state.items);
+        let lost = (std::mem::take(&mut state.items), state.rest.take());
         let wakers = [state.sender.take(), state.watcher.take()];
         drop(state);
-        drop(items);
+        drop(lost);
         wakers.into_iter().for_each(wake);
     }
 }

@@ -57,6 +57,17 @@ impl<T, E> Feed<T, E> {
     }
 }
 
+impl<T, E> Stream for Feed<T, E> {
+    type Item = Result<T, StreamError<E>>;
+
+    fn poll_next(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Self::Item>> {
+        self.poll(cx)
+    }
+}
+
+/// Nothing in it is pinned in place.
+impl<T, E> Unpin for Feed<T, E> {}
+
 impl<T, E> fmt::Debug for Feed<T, E> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {

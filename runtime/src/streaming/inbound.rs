@@ -124,6 +124,10 @@ impl Inbound {
         self.format
     }
 
+    pub(crate) fn is_claimed(&self) -> bool {
+        self.claimed.load(Ordering::Acquire)
+    }
+
     /// The right to take the items, which only one has.
     pub(crate) fn claim(self: &Arc<Self>) -> Option<Claim> {
         let first = !self.claimed.swap(true, Ordering::AcqRel);

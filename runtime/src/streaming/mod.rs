@@ -10,8 +10,10 @@ mod error;
 mod feed;
 pub(crate) mod inbound;
 mod sender;
+mod through;
 pub(crate) mod travel;
 
+use std::any::Any;
 use std::fmt;
 use std::pin::Pin;
 use std::task::{Context, Poll};
@@ -33,6 +35,7 @@ use crate::values::{self, Whole};
 use crate::wire::item::ERROR_MAX;
 use feed::Feed;
 use inbound::{Broken, Given, Kind};
+use through::Reread;
 use travel::{OutEnd, Produce, Produced, StreamRef, deserialize_end, serialize_end};
 
 /// Items that wait in a channel at most.
@@ -165,6 +168,13 @@ impl<T, E> Stream for Streaming<T, E> {
     }
 }
 
+impl<T: Data, E: StreamFailure> Streaming<T, E> {
+    /// To be handed over.
+    pub(crate) fn into_end(self) -> OutEnd {
+        OutEnd::source(Format::Items, Box::new(self.feed.into_inner()))
+    }
+}
+
 /// Neither the items nor where they come from are pinned in place.
 impl<T, E> Unpin for Streaming<T, E> {}
 
@@ -183,17 +193,18 @@ impl<T: Data, E: StreamFailure> Serialize for Streaming<T, E> {
 
 impl<'de, T: Data, E: StreamFailure> Deserialize<'de> for Streaming<T, E> {
     fn deserialize<D: Deserializer<'de>>(d: D) -> Result<Self, D::Error> {
-        received(deserialize_end(d)?, Format::Items, read_item)
+        received(deserialize_end(d)?, Format::Items, read_item, downcast::<Feed<T, E>>)
             .map(Self::of)
             .map_err(serde::de::Error::custom)
     }
 }
 
-/// What an end that has arrived gives to whoever reads it.
+/// What an end that has arrived gives to whoever reads it; `own` finds the very items in one of this process.
 fn received<T: 'static, E: 'static>(
     end: StreamRef,
     format: Format,
     read: fn(Given) -> Result<T, StreamError<E>>,
+    own: impl FnOnce(Box<dyn Produce>) -> Result<Feed<T, E>, Box<dyn Produce>>,
 ) -> Result<Feed<T, E>, &'static str> {
     const TAKEN: &str = "the stream is taken by another value of this message";
     match end {
@@ -201,12 +212,20 @@ fn received<T: 'static, E: 'static>(
             inbound.claim().map(|claim| Feed::Remote(claim, read)).ok_or(TAKEN)
         }
         StreamRef::Out(end) if end.is_source() && end.format == format => {
-            let source = end.take_source().ok_or(TAKEN)?;
-            let feed = source.into_any().downcast::<Feed<T, E>>();
-            feed.map(|feed| *feed).map_err(|_| "a stream of another type of items")
+            Ok(own(end.take_source().ok_or(TAKEN)?)
+                .unwrap_or_else(|other| Feed::boxed(Reread::new(other, read))))
         }
         _ => Err("a stream of another kind"),
     }
+}
+
+/// The producer as the type that it is.
+fn downcast<P: Produce>(source: Box<dyn Produce>) -> Result<P, Box<dyn Produce>> {
+    if (&*source as &dyn Any).is::<P>() {
+        let source: Box<dyn Any> = source;
+        return Ok(*source.downcast().expect("it is of this type"));
+    }
+    Err(source)
 }
 
 fn read_item<T: Data, E: StreamFailure>(given: Given) -> Result<T, StreamError<E>> {
@@ -230,11 +249,11 @@ fn read_end<E: StreamFailure>(kind: Kind, body: &Bytes, refs: &crate::answer::Re
 }
 
 impl<T: Data, E: StreamFailure> Produce for Feed<T, E> {
-    fn poll(&mut self, worker: &Worker, cx: &mut Context<'_>) -> Poll<Produced> {
+    fn poll(&mut self, worker: Option<&Worker>, cx: &mut Context<'_>) -> Poll<Produced> {
         Feed::poll(self, cx).map(|given| match given {
             None => Produced::End,
             Some(Err(error)) => failed(worker, error),
-            Some(Ok(item)) => match guarded(|| values::encode(Some(worker), |out| out.put(&item))) {
+            Some(Ok(item)) => match guarded(|| values::encode(worker, |out| out.put(&item))) {
                 Ok((body, handles)) => Produced::Item(body.into(), handles),
                 Err(why) => {
                     *self = Feed::Ended;
@@ -242,10 +261,6 @@ impl<T: Data, E: StreamFailure> Produce for Feed<T, E> {
                 }
             },
         })
-    }
-
-    fn into_any(self: Box<Self>) -> Box<dyn std::any::Any> {
-        self
     }
 }
 
@@ -257,11 +272,11 @@ fn guarded<T>(encode: impl FnOnce() -> Result<T, crate::error::EncodeError>) -> 
     }
 }
 
-fn failed<E: StreamFailure>(worker: &Worker, error: StreamError<E>) -> Produced {
-    let encoded = guarded(|| values::encode(Some(worker), |out| error.write(out)));
+fn failed<E: StreamFailure>(worker: Option<&Worker>, error: StreamError<E>) -> Produced {
+    let encoded = guarded(|| values::encode(worker, |out| error.write(out)));
     match encoded.or_else(|why| {
         let error = StreamError::<E>::BadItem(format!("the stream's error: {why}"));
-        guarded(|| values::encode(Some(worker), |out| error.write(out)))
+        guarded(|| values::encode(worker, |out| error.write(out)))
     }) {
         Ok((body, handles)) if body.len() <= ERROR_MAX => Produced::Error(body.into(), handles),
         _ => Produced::Error(Bytes::new(), Vec::new()),

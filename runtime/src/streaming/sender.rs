@@ -2,7 +2,7 @@
 
 use std::any::Any;
 use std::fmt;
-use std::future::{Future, poll_fn};
+use std::future::poll_fn;
 use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll};
@@ -14,6 +14,7 @@ use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use super::channel::{self, Rx, Tx};
 use super::feed::Feed;
 use super::inbound::Inbound;
+use super::through::Reread;
 use super::travel::{Absorb, Format, OutEnd, Produce, StreamRef, deserialize_end, serialize_end};
 use super::{CHANNEL_ITEMS, StreamClosed, StreamError, StreamFailure, read_item};
 use crate::error::NoError;
@@ -83,6 +84,13 @@ impl<T, E> StreamSender<T, E> {
     }
 }
 
+impl<T: Data, E: StreamFailure> StreamSender<T, E> {
+    /// To be handed over.
+    pub(crate) fn into_end(self) -> OutEnd {
+        OutEnd::sink_of(Format::Items, self.tx.into_inner().map(|tx| Box::new(tx) as Box<dyn Absorb>))
+    }
+}
+
 impl<T, E> Unpin for StreamSender<T, E> {}
 
 impl<T, E> Sink<T> for StreamSender<T, E> {
@@ -125,19 +133,20 @@ impl<T: Data, E: StreamFailure> Serialize for StreamSender<T, E> {
 
 impl<'de, T: Data, E: StreamFailure> Deserialize<'de> for StreamSender<T, E> {
     fn deserialize<D: Deserializer<'de>>(d: D) -> Result<Self, D::Error> {
-        let end = deserialize_end(d)?;
-        given(end, Format::Items, || channel::channel(CHANNEL_ITEMS, |_| 1), |rx| Box::new(Feed::Channel(rx)))
+        let (end, channel) = (deserialize_end(d)?, || channel::channel(CHANNEL_ITEMS, |_| 1));
+        given(end, Format::Items, channel, |rx| Box::new(Feed::Channel(rx)), own_sink::<Tx<T, E>>)
             .map(Self::of)
             .map_err(serde::de::Error::custom)
     }
 }
 
-/// What a sink that has arrived takes from whoever reads it.
+/// What a sink that has arrived takes from whoever reads it; `own` finds the very channel in one of this process.
 pub(super) fn given<T, E>(
     end: StreamRef,
     format: Format,
     channel: impl FnOnce() -> (Tx<T, E>, Rx<T, E>),
     produce: impl FnOnce(Rx<T, E>) -> Box<dyn Produce>,
+    own: impl FnOnce(Box<dyn Absorb>) -> Result<Tx<T, E>, Box<dyn Absorb>>,
 ) -> Result<Tx<T, E>, &'static str>
 where
     T: 'static,
@@ -150,48 +159,33 @@ where
             if outbound.claim(produce(rx)) { Ok(tx) } else { Err(TAKEN) }
         }
         StreamRef::Out(end) if !end.is_source() && end.format == format => {
-            let sink = end.take_sink().ok_or(TAKEN)?;
-            sink.into_any().downcast::<Tx<T, E>>().map(|tx| *tx).map_err(|_| "a stream of another type")
+            Ok(own(end.take_sink().ok_or(TAKEN)?).unwrap_or_else(|other| {
+                let (tx, rx) = channel();
+                other.take_from(produce(rx));
+                tx
+            }))
         }
         _ => Err("a stream of another kind"),
     }
 }
 
-impl<T: Data, E: StreamFailure> Absorb for Tx<T, E> {
-    fn absorb(self: Box<Self>, from: Arc<Inbound>) -> Pin<Box<dyn Future<Output = ()> + Send>> {
-        Box::pin(async move {
-            let Some(claim) = from.claim() else { return };
-            drop(from);
-            pump(Feed::Remote(claim, read_item), *self).await;
-        })
+/// The consumer as the type that it is.
+pub(super) fn own_sink<A: Absorb>(sink: Box<dyn Absorb>) -> Result<A, Box<dyn Absorb>> {
+    if (&*sink as &dyn Any).is::<A>() {
+        let sink: Box<dyn Any> = sink;
+        return Ok(*sink.downcast().expect("it is of this type"));
     }
-
-    fn into_any(self: Box<Self>) -> Box<dyn Any> {
-        self
-    }
+    Err(sink)
 }
 
-/// Everything from one place into another, until either ends.
-pub(super) async fn pump<T, E>(mut from: Feed<T, E>, into: Tx<T, E>) {
-    loop {
-        let room = poll_fn(|cx| into.poll_ready(cx)).await;
-        if room.is_err() {
-            return;
+impl<T: Data, E: StreamFailure> Absorb for Tx<T, E> {
+    fn absorb(self: Box<Self>, from: &Arc<Inbound>) {
+        if let Some(claim) = from.claim() {
+            self.go_on(Feed::Remote(claim, read_item));
         }
-        let next = poll_fn(|cx| match into.poll_closed(cx) {
-            Poll::Ready(()) => Poll::Ready(None),
-            Poll::Pending => from.poll(cx).map(Some),
-        })
-        .await;
-        match next {
-            None => return,
-            Some(None) => return into.end(Ok(())),
-            Some(Some(Err(error))) => return into.end(Err(error)),
-            Some(Some(Ok(item))) => {
-                if into.put(item).is_err() {
-                    return;
-                }
-            }
-        }
+    }
+
+    fn take_from(self: Box<Self>, source: Box<dyn Produce>) {
+        self.go_on(Reread::new(source, read_item));
     }
 }

@@ -4,8 +4,6 @@
 //! gives what the sender takes (a *sink*).
 
 use std::any::Any;
-use std::future::Future;
-use std::pin::Pin;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::task::{Context, Poll};
@@ -16,6 +14,7 @@ use serde::{Deserializer, Serializer};
 
 use super::inbound::Inbound;
 use crate::connection::Shared;
+use crate::node::Worker;
 use crate::proxy::{Handle, Target};
 use crate::values;
 use crate::wire::StreamId;
@@ -55,19 +54,19 @@ pub(crate) enum Produced {
     Error(Bytes, Vec<Handle>),
 }
 
-/// The items of a stream of any type, encoded one by one.
-pub(crate) trait Produce: Send {
-    /// The next; nothing is asked for after the end or an error.
-    fn poll(&mut self, worker: &crate::node::Worker, cx: &mut Context<'_>) -> Poll<Produced>;
-    /// For whoever takes it without a connection between.
-    fn into_any(self: Box<Self>) -> Box<dyn Any>;
+/// The items of a stream of any type, encoded one by one. Whoever takes it without a connection between asks for its type.
+pub(crate) trait Produce: Any + Send {
+    /// The next; nothing is asked for after the end or an error. Closures in it are started on `worker`; what stays in this process
+    /// has none, and leaves them as they are.
+    fn poll(&mut self, worker: Option<&Worker>, cx: &mut Context<'_>) -> Poll<Produced>;
 }
 
-/// Takes the items of a peer into a channel of this process.
-pub(crate) trait Absorb: Send {
-    fn absorb(self: Box<Self>, from: Arc<Inbound>) -> Pin<Box<dyn Future<Output = ()> + Send>>;
-    /// For whoever takes it without a connection between.
-    fn into_any(self: Box<Self>) -> Box<dyn Any>;
+/// Takes the items of a stream of any type, encoded. Whoever fills it without a connection between asks for its type.
+pub(crate) trait Absorb: Any + Send {
+    /// From a peer.
+    fn absorb(self: Box<Self>, from: &Arc<Inbound>);
+    /// From this process.
+    fn take_from(self: Box<Self>, source: Box<dyn Produce>);
 }
 
 /// An end in a reference table.
@@ -79,6 +78,42 @@ pub(crate) enum StreamRef {
     Source(Arc<Inbound>),
     /// Of the peer, which takes.
     Sink(Arc<Outbound>),
+}
+
+impl StreamRef {
+    pub(crate) fn is_source(&self) -> bool {
+        match self {
+            StreamRef::Out(end) => end.is_source(),
+            StreamRef::Source(_) => true,
+            StreamRef::Sink(_) => false,
+        }
+    }
+
+    pub(crate) fn format(&self) -> Format {
+        match self {
+            StreamRef::Out(end) => end.format,
+            StreamRef::Source(inbound) => inbound.format(),
+            StreamRef::Sink(outbound) => outbound.format,
+        }
+    }
+
+    /// Whether somebody has taken it.
+    pub(crate) fn is_taken(&self) -> bool {
+        match self {
+            StreamRef::Out(end) => end.is_taken(),
+            StreamRef::Source(inbound) => inbound.is_claimed(),
+            StreamRef::Sink(outbound) => outbound.is_claimed(),
+        }
+    }
+
+    pub(crate) fn is(&self, other: &StreamRef) -> bool {
+        match (self, other) {
+            (StreamRef::Out(a), StreamRef::Out(b)) => Arc::ptr_eq(a, b),
+            (StreamRef::Source(a), StreamRef::Source(b)) => Arc::ptr_eq(a, b),
+            (StreamRef::Sink(a), StreamRef::Sink(b)) => Arc::ptr_eq(a, b),
+            _ => false,
+        }
+    }
 }
 
 /// An end that is handed over.
@@ -101,7 +136,12 @@ impl OutEnd {
     }
 
     pub(super) fn sink(format: Format, sink: Box<dyn Absorb>) -> OutEnd {
-        OutEnd { format, end: End::Sink(Mutex::new(Some(sink))), named: AtomicBool::new(false) }
+        OutEnd::sink_of(format, Some(sink))
+    }
+
+    /// Without a sink: one that was handed over before.
+    pub(super) fn sink_of(format: Format, sink: Option<Box<dyn Absorb>>) -> OutEnd {
+        OutEnd { format, end: End::Sink(Mutex::new(sink)), named: AtomicBool::new(false) }
     }
 
     /// With nothing to give.
@@ -123,6 +163,15 @@ impl OutEnd {
     /// It is given a number now: false if it has one already.
     pub(crate) fn name(&self) -> bool {
         !self.named.swap(true, Ordering::AcqRel)
+    }
+
+    /// Somebody has it, or will have it.
+    pub(crate) fn is_taken(&self) -> bool {
+        let empty = match &self.end {
+            End::Source(source) => source.lock().is_none(),
+            End::Sink(sink) => sink.lock().is_none(),
+        };
+        empty || self.named.load(Ordering::Acquire)
     }
 
     /// The frame with its number was not sent after all.
@@ -172,6 +221,17 @@ impl Outbound {
         self.shared.stream_claimed(self.id, self.format, Some(source));
         true
     }
+
+    pub(crate) fn is_claimed(&self) -> bool {
+        self.claimed.load(Ordering::Acquire)
+    }
+
+    /// The right to give, for somebody else.
+    pub(super) fn take(&self) -> Option<Outbound> {
+        let first = !self.claimed.swap(true, Ordering::AcqRel);
+        let (shared, id, format) = (self.shared.clone(), self.id, self.format);
+        first.then(|| Outbound { shared, id, format, claimed: AtomicBool::new(false) })
+    }
 }
 
 impl Drop for Outbound {
@@ -189,6 +249,9 @@ impl std::fmt::Debug for Outbound {
     }
 }
 
+/// Why a stream cannot be sent.
+pub(crate) const HANDED_OVER: &str = "a stream is handed over once, and this one has been";
+
 /// Writes an end as an index into the reference table; `take` gives it up, and is asked only if it will be sent.
 pub(super) fn serialize_end<S: Serializer>(
     take: impl FnOnce() -> Option<OutEnd>,
@@ -196,7 +259,7 @@ pub(super) fn serialize_end<S: Serializer>(
 ) -> Result<S::Ok, S::Error> {
     values::serialize_entry("a stream", s, || match take() {
         Some(end) => Ok(Handle::stream(StreamRef::Out(Arc::new(end)))),
-        None => Err("a stream is handed over once, and this one has been"),
+        None => Err(HANDED_OVER),
     })
 }
 

@@ -3,7 +3,7 @@
 use super::*;
 
 use crate::streaming::inbound::{Broken, Given, Inbound};
-use crate::streaming::travel::{Format, Outbound, StreamRef};
+use crate::streaming::travel::{Format, HANDED_OVER, Outbound, StreamRef};
 use crate::wire::item::Piece;
 
 /// What has arrived on a stream of the peer, taken apart.
@@ -20,14 +20,12 @@ pub(crate) struct Arrived<'a> {
 impl Tables {
     /// Gives a stream its number, once.
     pub(super) fn name_stream(&mut self, end: &StreamRef) -> Result<Reference, Fault> {
+        // What came from a peer goes on as an end of this side, unless somebody has taken it.
         let StreamRef::Out(end) = end else {
-            return Err(Fault::never(FaultCode::NOT_SENT, "a stream that was not taken"));
+            return Err(Fault::never(FaultCode::NOT_SENT, HANDED_OVER));
         };
         if !end.name() {
-            return Err(Fault::never(
-                FaultCode::NOT_SENT,
-                "a stream is handed over once, and this one has been",
-            ));
+            return Err(Fault::never(FaultCode::NOT_SENT, HANDED_OVER));
         }
         let (kind, named) = if end.is_source() {
             (RefKind::Source, self.streams.name_source(end))

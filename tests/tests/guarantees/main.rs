@@ -14,6 +14,7 @@ mod crossing;
 mod deadlines;
 mod dynamic;
 mod dynamic_service;
+mod dynamic_streams;
 mod edges;
 mod errors;
 mod evolution;

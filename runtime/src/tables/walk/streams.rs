@@ -1,6 +1,5 @@
 //! The streams of a walk: what the tasks of a connection do with the real tables, one step at a time, and what takes the items.
 
-use std::any::Any;
 use std::collections::{BTreeMap, VecDeque};
 use std::sync::Arc;
 use std::task::{Context, Poll};
@@ -119,12 +118,8 @@ impl StreamWork {
 struct Silent;
 
 impl Produce for Silent {
-    fn poll(&mut self, _: &Worker, _: &mut Context<'_>) -> Poll<Produced> {
+    fn poll(&mut self, _: Option<&Worker>, _: &mut Context<'_>) -> Poll<Produced> {
         Poll::Pending
-    }
-
-    fn into_any(self: Box<Self>) -> Box<dyn Any> {
-        self
     }
 }
 

@@ -89,14 +89,71 @@
 //!
 //! # Values
 //!
-//! A [`Value`](crate::Value) is nil, a truth value, a whole number, a number, a text, bytes, a list, a map or an
-//! object. Structs are maps with the names of their fields, tuples are lists, an enum's variant is its name or
+//! A [`Value`](crate::Value) is nil, a truth value, a whole number, a number, a text, bytes, a list, a map, an
+//! object or the end of a stream. Structs are maps with the names of their fields, tuples are lists, an enum's variant is its name or
 //! a map of its name and what it holds. Any serde type becomes one by [`Value::of`](crate::Value::of) and is
 //! read back by [`to`](crate::Value::to).
 //!
 //! Objects in values are [`DynProxy`](crate::DynProxy)s: counted across the link, equal if they are the same
 //! object, local again when they come home. [`DynProxy::callback`](crate::DynProxy::callback) makes a closure of any
 //! arguments, for where the other side has written a `Callback<fn(..) -> ..>`.
+//!
+//! # Streams
+//!
+//! Whatever is a stream in the trait is a [`DynStream`](crate::DynStream) in the value, and `to` takes it: as a stream of values, or as one
+//! of the items' own type. Any stream becomes a value by `Value::from`, which is what `args!` does.
+//!
+//! ```
+//! use duologue::prelude::*;
+//! use duologue::{StreamKind, Value, args};
+//! use tokio::io::AsyncReadExt;
+//!
+//! #[service]
+//! trait Log {
+//!     async fn history(&self) -> Streaming<(u64, String)>;
+//!     async fn append(&self, lines: Streaming<String>) -> Result<u64, CallError>;
+//!     async fn raw(&self) -> ByteStream;
+//! }
+//!
+//! struct Journal;
+//!
+//! #[service]
+//! impl Log for Journal {
+//!     async fn history(&self) -> Streaming<(u64, String)> {
+//!         Streaming::from_iter((1..).map(|n| (n, format!("line {n}"))))
+//!     }
+//!     async fn append(&self, lines: Streaming<String>) -> Result<u64, CallError> {
+//!         Ok(lines.into_vec().await?.len() as u64)
+//!     }
+//!     async fn raw(&self) -> ByteStream {
+//!         ByteStream::new(&b"line 1"[..])
+//!     }
+//! }
+//!
+//! # #[tokio::main]
+//! # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+//! # let node = Node::builder().serve(|| Journal).bind("127.0.0.1:0").await?;
+//! # let connection = duologue::connect(node.local_addr().to_string()).await?;
+//! let log = connection.dynamic("log").await?;
+//!
+//! let history = log.call("history", args![]).await?;
+//! assert_eq!(history.as_stream().unwrap().kind(), StreamKind::Items);
+//! let mut lines: Streaming<Value, Value> = history.to()?;
+//! assert_eq!(lines.next().await.unwrap()?.to_string(), r#"[1, "line 1"]"#);
+//!
+//! let lines = Streaming::<String>::from_iter(["a", "b"].map(String::from));
+//! assert_eq!(log.call("append", args![lines]).await?, 2);
+//!
+//! let mut raw: ByteStream = log.call("raw", args![]).await?.to()?;
+//! let mut text = String::new();
+//! raw.read_to_string(&mut text).await?;
+//! assert_eq!(text, "line 1");
+//! # Ok(())
+//! # }
+//! ```
+//!
+//! A `DynService` takes the streams among its arguments and returns its own in the same way. One that passes a call on need not read
+//! them: a stream in a value goes on to another node, either way, and its items go through as they are.
 //!
 //! # A service that goes by name
 //!
