@@ -56,7 +56,7 @@ pub struct Config {
     /// Calls that may wait for their turn with one object, over all connections and from within the process. Above it a call fails at
     /// once as `Overloaded` and never ran. At least 1. Default: 65,536.
     pub object_queue_max: usize,
-    /// Bytes that the node holds for its peers in unanswered calls and unsent frames, over all connections. Above it new connections
+    /// Bytes that the node holds for its peers in unanswered calls, in unsent frames and in streams that were not taken, over all connections. Above it new connections
     /// are refused, and calls of the connections that hold more than an equal share of it fail as `Overloaded` and never ran.
     /// Default: a quarter of the machine's memory, or of what its control group may use; 1 GiB where that is not known.
     pub memory_max: u64,

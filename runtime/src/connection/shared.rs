@@ -92,8 +92,14 @@ impl std::fmt::Debug for Shared {
 }
 
 impl Shared {
-    pub(crate) fn new(tables: Tables, worker: Worker, instances: Instances, life: Weak<Life>) -> Arc<Shared> {
-        let call_timeout = tables.call_timeout();
+    pub(crate) fn new(
+        mut tables: Tables,
+        worker: Worker,
+        instances: Instances,
+        life: Weak<Life>,
+    ) -> Arc<Shared> {
+        let (call_timeout, account) = (tables.call_timeout(), Account::default());
+        tables.streams.held_by(account.queued.clone());
         static NEXT: AtomicU64 = AtomicU64::new(1);
         Arc::new(Shared {
             id: NEXT.fetch_add(1, Ordering::Relaxed),
@@ -113,7 +119,7 @@ impl Shared {
             link: Mutex::default(),
             actor: OnceLock::new(),
             instances,
-            account: Account::default(),
+            account,
             ended: watch::channel(None).0,
             life,
         })

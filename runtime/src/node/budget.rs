@@ -1,7 +1,7 @@
 //! What a node holds in memory for its peers, over all connections, and how much that may be.
 //!
-//! Each connection says what it holds whenever it has read or written something, so this costs at most one addition a chunk. Nothing
-//! here waits or ends anything: it says when the node is above its budget, and which connection is above its share.
+//! Each connection says what it holds whenever it has read or written something, so this costs at most one addition a chunk; what its
+//! streams hold is said in steps ([`Queued`]), because their consumers may be on any thread. Nothing here waits or ends anything: it says when the node is above its budget, and which connection is above its share.
 
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, OnceLock};
@@ -61,6 +61,8 @@ impl Budget {
 pub(crate) struct Account {
     budget: OnceLock<Arc<Budget>>,
     held: AtomicU64,
+    /// What its streams hold.
+    pub(crate) queued: Arc<Queued>,
 }
 
 impl Account {
@@ -68,6 +70,7 @@ impl Account {
     pub(crate) fn open(&self, budget: &Arc<Budget>) {
         if self.budget.set(budget.clone()).is_ok() {
             budget.connections.fetch_add(1, Ordering::Relaxed);
+            self.queued.open(budget);
         }
     }
 
@@ -86,7 +89,8 @@ impl Account {
 
     /// Whether its calls are to be refused until others, or itself, hold less.
     pub(crate) fn is_crowding(&self) -> bool {
-        self.budget.get().is_some_and(|budget| budget.is_crowded_by(self.held.load(Ordering::Relaxed)))
+        let held = || self.held.load(Ordering::Relaxed) + self.queued.held.load(Ordering::Relaxed);
+        self.budget.get().is_some_and(|budget| budget.is_crowded_by(held()))
     }
 }
 
@@ -95,6 +99,67 @@ impl Drop for Account {
         self.holds(0);
         if let Some(budget) = self.budget.get() {
             budget.connections.fetch_sub(1, Ordering::Relaxed);
+        }
+    }
+}
+
+/// What the streams of one connection hold that have arrived and were not taken. It outlives the connection as long as somebody may take of
+/// it.
+#[derive(Debug, Default)]
+pub(crate) struct Queued {
+    budget: OnceLock<Arc<Budget>>,
+    held: AtomicU64,
+    /// What the budget knows of it.
+    told: AtomicU64,
+}
+
+/// Smaller changes are not told one by one, so that the items of many threads do not meet at one counter.
+const STEP: u64 = 4 * 1024;
+
+impl Queued {
+    fn open(&self, budget: &Arc<Budget>) {
+        // Once, as its connection.
+        let _ = self.budget.set(budget.clone());
+        self.tell();
+    }
+
+    /// Something was put in.
+    pub(crate) fn more(&self, bytes: u64) {
+        self.changed(self.held.fetch_add(bytes, Ordering::AcqRel) + bytes);
+    }
+
+    /// Something was taken, or thrown away.
+    pub(crate) fn less(&self, bytes: u64) {
+        if bytes > 0 {
+            self.changed(self.held.fetch_sub(bytes, Ordering::AcqRel) - bytes);
+        }
+    }
+
+    fn changed(&self, held: u64) {
+        let told = self.told.load(Ordering::Relaxed);
+        if held.abs_diff(told) >= STEP || held == 0 {
+            self.tell();
+        }
+    }
+
+    fn tell(&self) {
+        let Some(budget) = self.budget.get() else { return };
+        loop {
+            let held = self.held.load(Ordering::Acquire);
+            let before = self.told.swap(held, Ordering::AcqRel);
+            budget.used.fetch_add(held.wrapping_sub(before), Ordering::Relaxed);
+            // Whoever changed it meanwhile may have told that before this.
+            if self.held.load(Ordering::Acquire) == held {
+                return;
+            }
+        }
+    }
+}
+
+impl Drop for Queued {
+    fn drop(&mut self) {
+        if let Some(budget) = self.budget.get() {
+            budget.used.fetch_sub(*self.told.get_mut(), Ordering::Relaxed);
         }
     }
 }
@@ -153,6 +218,45 @@ mod tests {
         assert!(one.is_crowding(), "alone, it has all of it");
         drop(one);
         assert_eq!((budget.used(), budget.connections.load(Ordering::Relaxed)), (0, 0));
+    }
+
+    #[test]
+    fn what_streams_hold_counts_and_stays_until_it_is_taken() {
+        let budget = Budget::new(100_000);
+        let (greedy, modest) = (account(&budget, 0), account(&budget, 40_000));
+        greedy.queued.more(4_000);
+        assert_eq!(budget.used(), 40_000, "a small step is not told yet");
+        greedy.queued.more(60_000);
+        assert_eq!((budget.used(), greedy.is_crowding()), (104_000, true));
+        assert!(!modest.is_crowding());
+        let queued = greedy.queued.clone();
+        drop(greedy);
+        assert_eq!(budget.used(), 104_000, "its consumer has not taken it");
+        queued.less(63_999);
+        assert_eq!(budget.used(), 40_001);
+        queued.less(1);
+        assert_eq!(budget.used(), 40_000);
+        queued.more(50_000);
+        drop(queued);
+        assert_eq!(budget.used(), 40_000);
+    }
+
+    #[test]
+    fn what_many_threads_put_in_and_take_is_told_exactly_in_the_end() {
+        let (budget, threads) = (Budget::new(1), 4);
+        let account = account(&budget, 0);
+        std::thread::scope(|scope| {
+            for _ in 0..threads {
+                scope.spawn(|| {
+                    for n in 0..10_000 {
+                        account.queued.more(n);
+                        account.queued.less(n);
+                    }
+                    account.queued.more(10_000);
+                });
+            }
+        });
+        assert_eq!(budget.used(), 10_000 * threads);
     }
 
     #[test]

@@ -94,7 +94,7 @@ pub struct NodeStats {
     pub connections: usize,
     /// What they hold.
     pub total: ConnectionStats,
-    /// Bytes of unanswered calls and unsent frames that are held for them; see [`Config::memory_max`].
+    /// Bytes of unanswered calls, of unsent frames and of streams that were not taken, which are held for them; see [`Config::memory_max`].
     pub memory: u64,
 }
 

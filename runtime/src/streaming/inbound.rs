@@ -12,6 +12,7 @@ use parking_lot::Mutex;
 use super::Format;
 use crate::answer::Refs;
 use crate::connection::Shared;
+use crate::node::budget::Queued;
 use crate::wire::StreamId;
 
 /// One item as it arrived; or the error with which the stream ends.
@@ -64,8 +65,12 @@ impl Given {
 }
 
 /// What has arrived and was not taken.
-#[derive(Debug, Default)]
-pub(crate) struct Queue(Mutex<State>);
+#[derive(Debug)]
+pub(crate) struct Queue {
+    state: Mutex<State>,
+    /// Where it counts.
+    held: Arc<Queued>,
+}
 
 #[derive(Debug, Default)]
 struct State {
@@ -75,14 +80,19 @@ struct State {
 }
 
 impl Queue {
+    pub(crate) fn new(held: &Arc<Queued>) -> Arc<Queue> {
+        Arc::new(Queue { state: Mutex::default(), held: held.clone() })
+    }
+
     /// Puts something in; it comes back if nobody will take it. Who waits is to be woken without a lock.
     #[must_use]
     pub(crate) fn push(&self, given: Given) -> (Option<Given>, Option<Waker>) {
-        let mut state = self.0.lock();
+        let mut state = self.state.lock();
         if state.ended {
             return (Some(given), None);
         }
         state.ended = given.is_last();
+        self.held.more(given.cost);
         state.given.push_back(given);
         (None, state.waker.take())
     }
@@ -90,16 +100,24 @@ impl Queue {
     /// Nothing follows.
     #[must_use]
     pub(crate) fn finish(&self) -> Option<Waker> {
-        let mut state = self.0.lock();
+        let mut state = self.state.lock();
         state.ended = true;
         state.waker.take()
     }
 
     /// Everything that nobody will take.
     fn clear(&self) -> VecDeque<Given> {
-        let mut state = self.0.lock();
+        let mut state = self.state.lock();
         state.ended = true;
-        std::mem::take(&mut state.given)
+        let given = std::mem::take(&mut state.given);
+        self.held.less(given.iter().map(|given| given.cost).sum());
+        given
+    }
+}
+
+impl Drop for Queue {
+    fn drop(&mut self) {
+        self.held.less(self.state.get_mut().given.iter().map(|given| given.cost).sum());
     }
 }
 
@@ -163,9 +181,10 @@ impl Claim {
     pub(crate) fn poll(&mut self, cx: &mut Context<'_>) -> Poll<Option<Given>> {
         self.begun = true;
         let queue = &self.inbound.queue;
-        let mut state = queue.0.lock();
+        let mut state = queue.state.lock();
         if let Some(given) = state.given.pop_front() {
             drop(state);
+            queue.held.less(given.cost);
             self.taken += given.cost;
             if self.taken > self.report_at {
                 self.report(false);

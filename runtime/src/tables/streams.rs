@@ -15,6 +15,7 @@ use std::sync::Arc;
 use std::task::{Poll, Waker};
 
 use super::{RandomState, Violation, mutation};
+use crate::node::budget::Queued;
 use crate::streaming::inbound::{Broken, Given, Queue};
 use crate::streaming::travel::{Format, OutEnd, Produce};
 use crate::wire::{Control, StreamId};
@@ -47,6 +48,8 @@ pub(crate) struct Streams {
     /// The next number of this side; they are all even or all odd.
     next: u32,
     pool: u64,
+    /// Where counts what has arrived and was not taken.
+    held: Arc<Queued>,
     starts: Vec<Start>,
     /// Who starts what is in `starts`.
     starter: Option<Waker>,
@@ -131,6 +134,7 @@ impl Streams {
             producing: HashMap::default(),
             consuming: HashMap::default(),
             next: 1,
+            held: Arc::default(),
             starts: Vec::new(),
             starter: None,
             start_due: false,
@@ -139,6 +143,11 @@ impl Streams {
             windows_due: Vec::new(),
             stops_due: Vec::new(),
         }
+    }
+
+    /// What streams hold counts there.
+    pub(crate) fn held_by(&mut self, held: Arc<Queued>) {
+        self.held = held;
     }
 
     /// Numbers are even at the side that dialed.
@@ -203,7 +212,7 @@ impl Streams {
     }
 
     fn insert_consuming(&mut self, id: StreamId, format: Format, lane: usize) -> Arc<Queue> {
-        let queue = Arc::<Queue>::default();
+        let queue = Queue::new(&self.held);
         self.consuming.insert(
             id,
             Consuming {
@@ -409,7 +418,11 @@ impl Streams {
     ) -> Result<(), Violation> {
         // Without an entry the connection has ended.
         let Some(entry) = self.consuming.get_mut(&id) else { return Ok(()) };
-        if !entry.flow.arrived(cost, begun, missing) {
+        let former = entry.flow.begun();
+        let is_allowed = entry.flow.arrived(cost, begun, missing);
+        self.held.more(begun);
+        self.held.less(former);
+        if !is_allowed {
             return Err(Violation::AboveWindow(id));
         }
         self.window_may_be_due(id);
@@ -465,6 +478,7 @@ impl Streams {
     /// The end of a stream of the peer was read.
     pub(crate) fn read_to_end(&mut self, id: StreamId) {
         let Some(entry) = self.consuming.remove(&id) else { return };
+        self.held.less(entry.flow.begun());
         self.pool += entry.grown;
         if !entry.stopped && !mutation!(EndNotAnswered) {
             self.stops_due.push((id, ""));
@@ -498,6 +512,7 @@ impl Streams {
     /// The connection has ended: consumers are told, producers stop. What was to start is to be dropped without the lock.
     pub(crate) fn end(&mut self, reason: &Arc<str>) -> Vec<Start> {
         for (_, entry) in self.consuming.drain() {
+            self.held.less(entry.flow.begun());
             let given = Given::broken(Broken::Disconnected(reason.clone()));
             self.wakers.extend(entry.queue.push(given).1);
         }

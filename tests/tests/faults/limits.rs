@@ -1,7 +1,7 @@
 //! The limits of a node as a whole: what is above them is refused with their names, and what is below goes on.
 
 use duologue::prelude::*;
-use duologue::{Config, ConnectError, Ran};
+use duologue::{Config, ConnectError, Ran, StreamSender};
 use duologue_tests::events::Gate;
 use duologue_tests::nodes::{begin_all, dial, listen, run, small};
 
@@ -129,6 +129,89 @@ fn above_its_memory_a_node_takes_no_connections_and_no_calls_of_those_who_fill_i
         let connection = dial(&new, &server).await;
         connection.ping().await.unwrap();
         drop((big, little));
+        server.until(|stats| stats.memory == 0).await;
+    });
+}
+
+/// Keeps the streams it is given, and reads them when it is told to.
+#[service]
+trait Shelf {
+    fn keep(&mut self, bytes: ByteStream, items: Streaming<Bytes>);
+    async fn fill(&mut self) -> StreamSender<Bytes>;
+    async fn read(&mut self) -> u64;
+}
+
+#[derive(Default)]
+struct Kept {
+    bytes: Vec<ByteStream>,
+    items: Vec<Streaming<Bytes>>,
+}
+
+#[service]
+impl Shelf for Kept {
+    fn keep(&mut self, bytes: ByteStream, items: Streaming<Bytes>) {
+        self.bytes.push(bytes);
+        self.items.push(items);
+    }
+    async fn fill(&mut self) -> StreamSender<Bytes> {
+        let (sender, items) = Streaming::channel();
+        self.items.push(items);
+        sender
+    }
+    async fn read(&mut self) -> u64 {
+        let mut count = 0;
+        for mut stream in self.bytes.drain(..) {
+            while let Some(chunk) = stream.next_chunk().await {
+                count += chunk.map_or(0, |chunk| chunk.len() as u64);
+            }
+        }
+        for mut stream in self.items.drain(..) {
+            while let Some(item) = stream.next().await {
+                count += item.map_or(0, |item| item.len() as u64);
+            }
+        }
+        count
+    }
+}
+
+#[test]
+fn what_waits_in_streams_counts_against_the_memory_of_the_node() {
+    // Each of the five streams fills its first window of 64 KiB, but for less than one item.
+    const MAX: u64 = 5 * 60 * 1024;
+    run(async {
+        let mut config = Config::default();
+        config.memory_max = MAX;
+        let server = listen(small_of(config).serve(Kept::default)).await;
+        let (greedy, modest) = (small().start().await.unwrap(), small().start().await.unwrap());
+        let (hers, his) = (dial(&greedy, &server).await, dial(&modest, &server).await);
+        let (full, empty): (ShelfProxy, ShelfProxy) = (hers.root().await.unwrap(), his.root().await.unwrap());
+
+        let item = Bytes::from(vec![7; 2000]);
+        let items = || Streaming::from_iter(std::iter::repeat_n(item.clone(), 100));
+        let bytes = || ByteStream::from(vec![7; 200_000]);
+        for _ in 0..2 {
+            full.keep(bytes(), items()).await.unwrap();
+        }
+        let mut sender = full.fill().await.unwrap();
+        for _ in 0..40 {
+            sender.send(item.clone()).await.unwrap();
+        }
+        server.until(|stats| stats.memory > MAX).await;
+        let refused = full.read().await.unwrap_err();
+        assert_eq!(refused, overloaded("the node has no memory left for calls of this connection"));
+        assert_eq!(empty.read().await, Ok(0), "who holds little is served on");
+        let new = small().start().await.unwrap();
+        assert!(new.connect(server.local_addr().to_string()).await.is_err(), "no more connections");
+
+        // Its connection ends with all that was not taken.
+        drop(sender);
+        hers.close().await;
+        server.until(|stats| stats.memory == 0).await;
+        let again = dial(&new, &server).await;
+        let shelf: ShelfProxy = again.root().await.unwrap();
+        shelf.keep(bytes(), items()).await.unwrap();
+        assert_eq!(shelf.read().await, Ok(400_000));
+        drop((full, empty, shelf));
         server.until(|stats| stats.memory == 0).await;
     });
 }

@@ -98,6 +98,11 @@ impl Inflow {
         self.waits = waits;
     }
 
+    /// Bytes that are here of the item that has begun.
+    pub(super) fn begun(&self) -> u64 {
+        self.begun
+    }
+
     pub(super) fn stop(&mut self) {
         self.stopped = true;
     }
