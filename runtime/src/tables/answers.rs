@@ -134,6 +134,9 @@ impl Tables {
     /// The writer of a lane takes what there is; what was held back by a full outbox goes on.
     pub(crate) fn take_lane(&mut self, lane: usize, now_ms: u64, events: &mut Events) -> Option<Bytes> {
         let bytes = self.lanes[lane].take();
+        if self.bodies.incoming.is_freed() {
+            self.pull_more(now_ms, events);
+        }
         if !self.resume(now_ms, events) {
             return bytes;
         }

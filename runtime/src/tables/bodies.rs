@@ -8,7 +8,7 @@ mod lines;
 mod receiving;
 mod sending;
 
-pub(super) use lines::{Held, Line, Lines};
+pub(super) use lines::{Held, Line, Lines, Whose};
 pub(super) use receiving::{Incoming, Pull, Received, ReceivingOf};
 pub(super) use sending::{Outgoing, SendingOf};
 

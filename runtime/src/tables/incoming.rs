@@ -1,6 +1,6 @@
 //! The frames of the peer: calls and their answers, method names, the ends of notices; and every reference in them (N2, N3).
 
-use super::bodies::{Held, ReceivingOf};
+use super::bodies::{Held, ReceivingOf, Whose};
 use super::kept::{Numbering, Waiting};
 use super::*;
 use crate::wire::Large;
@@ -28,9 +28,6 @@ impl Tables {
         let cost = cost_of(bytes.len() + 4);
         let frame = wire::read_frame(bytes)?;
         let large = self.large_of(&frame)?;
-        if large.is_some() && frame.head.flags & wire::flag::ON_ANSWER != 0 {
-            return Err(Violation::NotYet("a large body of a call on an answer"));
-        }
         match frame.head.kind {
             Kind::Call | Kind::Notice => self.receive_call(shared, lane, frame, cost, now_ms, events),
             Kind::Reply | Kind::Fault => self.receive_answer(shared, lane, frame, large, now_ms, events),
@@ -113,19 +110,23 @@ impl Tables {
             Goes::Waits(parent, numbering) => {
                 let body = Bytes::copy_from_slice(&body);
                 let delivery = Delivery { method: head.method, body, refs, replier, context };
-                self.kept.wait(lane, parent, Waiting { call, cost, delivery, numbering });
+                let body = large.map(|large| large.number);
+                self.kept.wait(lane, parent, Waiting { call, cost, delivery, numbering, body });
+                if let Some(large) = large {
+                    let line = (Whose::Answer(lane, parent), options.depth);
+                    self.bodies.incoming.announced(large, ReceivingOf::Request(line));
+                    self.pull_more(now_ms, events);
+                }
                 return Ok(());
             }
             Goes::To(object, method) => {
                 let delivery = Delivery { method, body, refs, replier, context };
-                match callee {
-                    Callee::Object(id)
-                        if large.is_some() || self.bodies.lines.contains((id, options.depth)) =>
-                    {
-                        let held = Held { object, delivery, call, lane, cost, body: None };
-                        self.hold((id, options.depth), held, large, now_ms, events);
-                    }
-                    _ => self.deliver(lane, object, delivery, events),
+                let line = (Whose::of(lane, callee), options.depth);
+                if large.is_some() || self.bodies.lines.contains(line) {
+                    let held = Held { object, delivery, call, lane, cost, body: None };
+                    self.hold(line, held, large, now_ms, events);
+                } else {
+                    self.deliver(lane, object, delivery, events);
                 }
                 return Ok(());
             }
@@ -188,12 +189,11 @@ impl Tables {
             run.cancelled = true;
             let (callee, depth) = (run.callee, run.context.depth());
             events.stops.push((run.context.clone(), Stop::Cancelled));
-            match callee {
-                Callee::Answer(parent) => self.withdraw_dependent(lane, parent, call),
-                Callee::Object(id) if !self.bodies.lines.is_empty() => {
-                    self.cancel_held((id, depth), lane, call, now_ms, events);
-                }
-                Callee::Object(_) => {}
+            if let Callee::Answer(parent) = callee {
+                self.withdraw_dependent(lane, parent, call);
+            }
+            if !self.bodies.lines.is_empty() {
+                self.cancel_held((Whose::of(lane, callee), depth), lane, call, now_ms, events);
             }
         } else if let Some(number) = self.bodies.outgoing.reply(lane, call) {
             self.withdraw_body(number);

@@ -11,7 +11,7 @@ use super::permits::ON_ANSWER;
 use super::{RandomState, Violation, mutation};
 use crate::descriptor::{Descriptor, fingerprint};
 use crate::object::{Delivery, LocalObject};
-use crate::wire::{CallId, KEPT_MAX};
+use crate::wire::{BodyId, CallId, KEPT_MAX};
 
 /// The kept answers of one connection.
 #[derive(Debug, Default)]
@@ -48,6 +48,8 @@ pub(crate) struct Waiting {
     /// With the peer's number of the method, and whose number it is.
     pub(crate) delivery: Delivery,
     pub(crate) numbering: Option<Arc<Numbering>>,
+    /// Its large body, which is not here yet.
+    pub(crate) body: Option<BodyId>,
 }
 
 /// Where a call on an answer goes.
@@ -144,6 +146,19 @@ impl Kept {
     pub(crate) fn withdraw(&mut self, lane: usize, parent: CallId, call: CallId) -> Option<Waiting> {
         let State::Open(all) = &mut self.answers.get_mut(&(lane, parent))?.state else { return None };
         let at = all.iter().position(|w| w.call == Some(call))?;
+        Some(all.remove(at))
+    }
+
+    /// The call on an answer that still waits, and waits for this body.
+    pub(crate) fn waits_for(&mut self, lane: usize, parent: CallId, body: BodyId) -> Option<&mut Waiting> {
+        let State::Open(all) = &mut self.answers.get_mut(&(lane, parent))?.state else { return None };
+        all.iter_mut().find(|w| w.body == Some(body))
+    }
+
+    /// The same, taken out.
+    pub(crate) fn take(&mut self, lane: usize, parent: CallId, body: BodyId) -> Option<Waiting> {
+        let State::Open(all) = &mut self.answers.get_mut(&(lane, parent))?.state else { return None };
+        let at = all.iter().position(|w| w.body == Some(body))?;
         Some(all.remove(at))
     }
 

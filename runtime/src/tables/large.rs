@@ -2,7 +2,8 @@
 
 use std::task::{Poll, Waker};
 
-use super::bodies::{Held, Line, Pull, Received, ReceivingOf, SendingOf};
+use super::bodies::{Held, Line, Pull, Received, ReceivingOf, SendingOf, Whose};
+use super::kept::Waiting;
 use super::*;
 use crate::wire::{BodyId, Large};
 
@@ -71,7 +72,12 @@ impl Tables {
     fn refuse_held(&mut self, number: BodyId, line: Line, fault: Fault, events: &mut Events) {
         match self.bodies.lines.take(line, |held| held.body == Some(number)) {
             Some(held) => self.give_up_held(line, held, fault, events),
-            None => self.bodies.incoming.give_up(number),
+            None => {
+                match self.kept_of(line).and_then(|(lane, parent)| self.kept.take(lane, parent, number)) {
+                    Some(waiting) => self.give_up_waiting(line, waiting, fault),
+                    None => self.bodies.incoming.give_up(number),
+                }
+            }
         }
         self.advance(line, events);
     }
@@ -79,16 +85,39 @@ impl Tables {
     /// A call that has left its line is answered with a fault. [`Tables::advance`] is to follow.
     fn give_up_held(&mut self, line: Line, held: Held, fault: Fault, events: &mut Events) {
         let Held { object, delivery, call, lane, cost, body } = held;
+        self.body_unwanted(body, call);
+        // Its answer is given here, under the lock.
+        delivery.replier.disarm();
+        events.garbage.push(object);
+        self.refuse(lane, call, line.0.callee(), cost, fault);
+    }
+
+    /// The body of a call that is answered before it was delivered.
+    pub(super) fn body_unwanted(&mut self, body: Option<BodyId>, call: Option<CallId>) {
         match body {
             Some(number) if call.is_some() => self.bodies.incoming.give_up(number),
             // A notice has no answer that would tell its sender to forget the body.
             Some(number) => self.bodies.incoming.disown(number),
             None => {}
         }
-        // Its answer is given here, under the lock.
+    }
+
+    /// The lane and the call whose kept answer a line is for.
+    fn kept_of(&self, line: Line) -> Option<(usize, CallId)> {
+        match line.0 {
+            Whose::Answer(lane, parent) => Some((lane, parent)),
+            Whose::Object(_) => None,
+        }
+    }
+
+    /// A call that waited for a kept answer is answered with a fault.
+    fn give_up_waiting(&mut self, line: Line, waiting: Waiting, fault: Fault) {
+        let Some((lane, _)) = self.kept_of(line) else { return };
+        let Waiting { call, cost, delivery, body, .. } = waiting;
+        self.body_unwanted(body, call);
         delivery.replier.disarm();
-        events.garbage.push(object);
-        self.refuse(lane, call, Callee::Object(line.0), cost, fault);
+        self.litter.refs.push(delivery.refs);
+        self.refuse(lane, call, line.0.callee(), cost, fault);
     }
 
     /// What is whole at the head of a line goes to the object.
@@ -153,10 +182,21 @@ impl Tables {
     ) -> Result<(), Violation> {
         match self.bodies.incoming.ends(number)? {
             Received::Whole(ReceivingOf::Request(line)) => {
-                if let Some(held) = self.bodies.lines.waits_for(line, number) {
-                    held.body = None;
-                    held.delivery.context.holds_body(body.len());
-                    held.delivery.body = body;
+                let kept = self.kept_of(line);
+                let held = self
+                    .bodies
+                    .lines
+                    .waits_for(line, number)
+                    .map(|held| (&mut held.body, &mut held.delivery));
+                let waits = held.or_else(|| {
+                    let (lane, parent) = kept?;
+                    let waiting = self.kept.waits_for(lane, parent, number)?;
+                    Some((&mut waiting.body, &mut waiting.delivery))
+                });
+                if let Some((awaited, delivery)) = waits {
+                    *awaited = None;
+                    delivery.context.holds_body(body.len());
+                    delivery.body = body;
                 }
                 self.advance(line, events);
             }

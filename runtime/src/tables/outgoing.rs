@@ -116,12 +116,7 @@ impl Tables {
         }
         if request.on_answer {
             let lane = self.admit_on_answer(slot)?;
-            if is_large {
-                let text =
-                    format!("a body of {} bytes on an answer that is not here yet", request.body.len());
-                return Err(Fault::never(FaultCode::NOT_SENT, text));
-            }
-            return self.admit_promise(lane, request).map(|lane| (lane, false));
+            return self.admit_promise(lane, request).map(|lane| (lane, is_large));
         }
         let Some(entry) = self.imports.get(slot, id) else {
             return Err(Fault::never(FaultCode::GONE, ""));

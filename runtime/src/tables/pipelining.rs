@@ -4,6 +4,7 @@
 //! that is used again never meets what belongs to its former call. A promise goes through the host for ever, even when the object is known:
 //! it and the proxy that the answer brings are two handles, and neither waits for the other.
 
+use super::bodies::{Held, Whose};
 use super::*;
 use crate::error::{CallError, NoError};
 use crate::wire::KEPT_MAX;
@@ -172,6 +173,7 @@ impl Tables {
     pub(super) fn withdraw_dependent(&mut self, lane: usize, parent: CallId, call: CallId) {
         let Some(waiting) = self.kept.withdraw(lane, parent, call) else { return };
         let fault = Fault::never(FaultCode::CANCELLED, "");
+        self.body_unwanted(waiting.body, waiting.call);
         let (call, cost) = (waiting.delivery.replier.disarm(), waiting.cost);
         self.litter.refs.push(waiting.delivery.refs);
         self.finish(lane, call, Callee::Answer(parent), cost, Err(fault));
@@ -188,11 +190,16 @@ impl Tables {
     ) -> bool {
         let waiting = self.kept.fulfil(lane, call, object);
         let more = !waiting.is_empty();
-        for kept::Waiting { cost, mut delivery, numbering, .. } in waiting {
+        for kept::Waiting { call: dependent, cost, mut delivery, numbering, body } in waiting {
             match kept::method_of(numbering.as_deref(), object.descriptor(), delivery.method) {
                 Ok(method) => {
                     delivery.method = method;
-                    if self.holds_back(lane) {
+                    let line = (Whose::Answer(lane, call), delivery.context.depth());
+                    if body.is_some() || self.bodies.lines.contains(line) {
+                        let held =
+                            Held { object: object.clone(), delivery, call: dependent, lane, cost, body };
+                        self.bodies.lines.push(line, held);
+                    } else if self.holds_back(lane) {
                         self.parked.push((object.clone(), delivery));
                     } else {
                         events.deliver(object.clone(), delivery);
@@ -200,7 +207,8 @@ impl Tables {
                 }
                 Err(name) => {
                     let fault = Fault::never(FaultCode::NO_SUCH_METHOD, name);
-                    let dependent = delivery.replier.disarm();
+                    self.body_unwanted(body, dependent);
+                    delivery.replier.disarm();
                     events.refs.push(delivery.refs);
                     self.finish(lane, dependent, Callee::Answer(call), cost, Err(fault));
                 }
@@ -214,6 +222,7 @@ impl Tables {
         let mut broken = vec![(call, cause)];
         while let Some((parent, cause)) = broken.pop() {
             for waiting in self.kept.break_off(lane, parent, &cause) {
+                self.body_unwanted(waiting.body, waiting.call);
                 let dependent = waiting.delivery.replier.disarm();
                 self.litter.refs.push(waiting.delivery.refs);
                 let fault = Fault::never(FaultCode::BROKEN_PROMISE, &*cause);

@@ -298,7 +298,8 @@
 //! announcement above `body_max`, a Pull for what was never announced or for the second time, and a stream that nobody asked for.
 //!
 //! * **Calls and notices.** Until its body is whole, a call holds back the later calls of this connection, of its depth and on its
-//!   object; all others pass. It goes to its object when it is whole.
+//!   object; all others pass. It goes to its object when it is whole. A call on a kept answer may have a large body too: it holds back the later
+//!   ones of its depth on that answer, and is asked for whether or not the answer is there.
 //! * **Replies.** Permits come back with the frame; the caller and its deadline wait until the body is whole.
 //! * **Withdrawal.** A caller that gives up sends Cancel and forgets the body; so does who is answered before. The host that gets a
 //!   Cancel answers it, and does not ask any more; a Cancel of a call whose reply was announced withdraws the reply. A Pull that crosses finds

@@ -1,15 +1,40 @@
-//! Calls that wait for their own large body, and those behind them: of one connection, one object and one depth.
+//! Calls that wait for their own large body, and those behind them: of one connection, one object (or answer that is promised) and one
+//! depth.
 //!
 //! Everybody else passes. A call leaves its line for the turn of its object when it is at the head and whole.
 
 use std::collections::{HashMap, VecDeque};
 
 use crate::object::{Delivery, LocalObject};
-use crate::tables::{RandomState, mutation};
+use crate::tables::{Callee, RandomState, mutation};
 use crate::wire::{BodyId, CallId, ObjectId};
 
-/// Which line.
-pub(in crate::tables) type Line = (ObjectId, u8);
+/// Which line: whose calls, and of which depth.
+pub(in crate::tables) type Line = (Whose, u8);
+
+/// Whose calls stand in a line. What is called through a promise is a handle of its own, with its own order.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub(in crate::tables) enum Whose {
+    Object(ObjectId),
+    /// Those on the kept answer of this call of the lane.
+    Answer(usize, CallId),
+}
+
+impl Whose {
+    pub(in crate::tables) fn of(lane: usize, callee: Callee) -> Whose {
+        match callee {
+            Callee::Object(id) => Whose::Object(id),
+            Callee::Answer(call) => Whose::Answer(lane, call),
+        }
+    }
+
+    pub(in crate::tables) fn callee(self) -> Callee {
+        match self {
+            Whose::Object(id) => Callee::Object(id),
+            Whose::Answer(_, call) => Callee::Answer(call),
+        }
+    }
+}
 
 /// A call or notice in a line.
 #[derive(Debug)]

@@ -55,6 +55,8 @@ pub(in crate::tables) struct Incoming {
     /// Bytes that have arrived and belong to calls that are not answered.
     pub(in crate::tables) arguments: Arc<AtomicU64>,
     arguments_max: u64,
+    /// Room was made by what is not wanted any more.
+    freed: bool,
     /// When a body may have made no progress for too long.
     check_at: Option<u64>,
     stall_ms: u64,
@@ -98,6 +100,7 @@ impl Incoming {
             pull_max: limits.pull_max.max(limits.body_max) as u64,
             arguments: Arc::default(),
             arguments_max: limits.arguments_max.max(limits.body_max) as u64,
+            freed: false,
             check_at: None,
             stall_ms: limits.stall_ms,
             replies: 0,
@@ -152,6 +155,11 @@ impl Incoming {
         Pull::Nothing
     }
 
+    /// Whether more may be asked for than when that was last done.
+    pub(in crate::tables) fn is_freed(&mut self) -> bool {
+        std::mem::take(&mut self.freed)
+    }
+
     pub(in crate::tables) fn pull_is_due(&self) -> bool {
         !self.due.is_empty()
     }
@@ -175,7 +183,10 @@ impl Incoming {
         self.replies -= usize::from(matches!(former, ReceivingOf::Reply(..)));
         match receiving.stage {
             Stage::Announced => drop(self.bodies.remove(&number)),
-            Stage::Due => drop(self.forget(number)),
+            Stage::Due => {
+                self.freed = true;
+                drop(self.forget(number));
+            }
             Stage::Asked | Stage::Begun(_) => {}
         }
         if self.announced.len() > 64 + 2 * self.bodies.len() {

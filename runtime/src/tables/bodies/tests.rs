@@ -19,7 +19,7 @@ const LIMITS: BodyLimits = BodyLimits {
 };
 
 fn line(object: u32) -> ReceivingOf {
-    ReceivingOf::Request((ObjectId(object), 0))
+    ReceivingOf::Request((Whose::Object(ObjectId(object)), 0))
 }
 
 fn large(number: u32, len: usize) -> Large {
@@ -138,7 +138,7 @@ fn a_call_is_refused_when_too_many_arguments_wait_for_their_answers() {
     let mut bodies = Bodies::new(&LIMITS);
     bodies.incoming.arguments.store(4 * MAX as u64, std::sync::atomic::Ordering::Relaxed);
     bodies.incoming.announced(large(1, 10_000), line(7));
-    assert_eq!(bodies.incoming.ask(0), Pull::Refuse(BodyId(1), (ObjectId(7), 0)));
+    assert_eq!(bodies.incoming.ask(0), Pull::Refuse(BodyId(1), (Whose::Object(ObjectId(7)), 0)));
     bodies.incoming.disown(BodyId(1));
     assert_eq!(pulls(&mut bodies, 0), [1], "that of a notice is fetched, and thrown away");
 }
@@ -180,8 +180,11 @@ fn no_deadlock_of_small_calls_behind_a_large_one_that_waits_for_room() {
     bodies.incoming.announced(large(1, MAX), line(1));
     bodies.incoming.announced(large(2, MAX), line(2));
     assert_eq!(pulls(&mut bodies, 0), [1]);
-    assert!(!bodies.lines.contains((ObjectId(3), 0)), "another object's calls stand in no line");
-    assert!(!bodies.lines.contains((ObjectId(2), 1)), "nor do those of another depth");
+    assert!(
+        !bodies.lines.contains((Whose::Object(ObjectId(3)), 0)),
+        "another object's calls stand in no line"
+    );
+    assert!(!bodies.lines.contains((Whose::Object(ObjectId(2)), 1)), "nor do those of another depth");
 }
 
 /// F18: a download whose consumer makes a large call before it reads on holds all bytes that may be on their way.
