@@ -4,8 +4,8 @@
 use std::fmt;
 use std::io;
 use std::net::{Ipv4Addr, Ipv6Addr, SocketAddr, UdpSocket};
-use std::sync::Arc;
-use std::time::Instant;
+use std::sync::{Arc, Weak};
+use std::time::{Duration, Instant};
 
 use quinn::{Runtime as _, VarInt};
 
@@ -26,6 +26,8 @@ pub struct Endpoint(Arc<Shared>);
 pub(crate) struct Shared {
     pub(crate) quinn: quinn::Endpoint,
     pub(crate) local: SocketAddr,
+    /// Bound as long as anybody holds it.
+    socket: Weak<dyn quinn::AsyncUdpSocket>,
     pub(crate) id: NodeId,
     pub(crate) tls: Tls,
     pub(crate) config: Config,
@@ -121,6 +123,7 @@ impl Endpoint {
         let links = quic::links(config);
         // The TLS part is replaced for each handshake; this one is for the packets before it.
         let server = accepting.then(|| quic::server(config, tls.server().0, links.clone()));
+        let bound = Arc::downgrade(&socket);
         let quinn = quinn::Endpoint::new_with_abstract_socket(
             endpoint,
             server.clone(),
@@ -132,6 +135,7 @@ impl Endpoint {
         Ok(Self(Arc::new(Shared {
             quinn,
             local,
+            socket: bound,
             id: identity.node_id(),
             tls,
             config: config.clone(),
@@ -183,6 +187,26 @@ impl Endpoint {
     /// Waits until all links have ended and their peers were told (or three round-trip times have passed).
     pub async fn wait_idle(&self) {
         self.0.quinn.wait_idle().await;
+    }
+
+    /// Gives up a closed endpoint and waits until its port is free again: until nobody else holds it and its tasks have ended, but no longer
+    /// than `limit`. Whether it is free.
+    pub async fn release(self, limit: Duration) -> bool {
+        let socket = self.0.socket.clone();
+        drop(self);
+        let free = async {
+            // Its tasks have been told, and end as soon as they run; the sleep is for those on other threads.
+            for _ in 0..64 {
+                if socket.strong_count() == 0 {
+                    return;
+                }
+                tokio::task::yield_now().await;
+            }
+            while socket.strong_count() > 0 {
+                tokio::time::sleep(Duration::from_millis(1)).await;
+            }
+        };
+        tokio::time::timeout(limit, free).await.is_ok()
     }
 
     pub(crate) fn shared(&self) -> &Arc<Shared> {

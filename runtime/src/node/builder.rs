@@ -268,7 +268,8 @@ impl NodeBuilder {
             credentials,
             place,
             workers,
-            endpoint,
+            local: endpoint.as_ref().map(Endpoint::local_addr),
+            endpoint: Mutex::new(endpoint.clone()),
             dialers: Mutex::new(HashMap::new()),
             services: Arc::new(services),
             connections: Mutex::default(),
@@ -277,7 +278,7 @@ impl NodeBuilder {
             down: watch::channel(false).0,
         });
         let life = Life::new(node.clone(), thread);
-        if let Some(endpoint) = node.endpoint.clone() {
+        if let Some(endpoint) = endpoint {
             let (inner, weak) = (node.clone(), Arc::downgrade(&life));
             node.workers[0].run(move || {
                 tokio::task::spawn_local(inner.accept(endpoint, weak));

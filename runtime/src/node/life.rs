@@ -49,15 +49,16 @@ impl Life {
     }
 }
 
-/// Closes every endpoint and gives the last packets a moment to leave.
+/// Closes every endpoint, gives the last packets a moment to leave, and gives its port back.
 async fn close_endpoints(node: &NodeInner, moment: Duration) {
-    let endpoints = node.endpoints();
-    node.dialers.lock().clear();
+    let endpoints = node.take_endpoints();
     for endpoint in &endpoints {
         endpoint.close(0, "");
     }
     for endpoint in endpoints {
         let _ = tokio::time::timeout(moment, endpoint.wait_idle()).await;
+        // What remains is on threads of the node, and ends with them.
+        endpoint.release(moment).await;
     }
 }
 

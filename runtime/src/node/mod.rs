@@ -70,7 +70,9 @@ pub(crate) struct NodeInner {
     credentials: Credentials,
     place: Place,
     workers: Vec<Worker>,
-    endpoint: Option<Endpoint>,
+    /// Given up when the node ends, and with it the port.
+    endpoint: Mutex<Option<Endpoint>>,
+    local: Option<SocketAddr>,
     dialers: Mutex<HashMap<(usize, bool), Endpoint>>,
     services: Arc<Services>,
     connections: Mutex<HashMap<u64, Weak<Shared>, RandomState>>,
@@ -138,7 +140,7 @@ impl Node {
 
     /// Where the node listens, if it does.
     pub fn try_local_addr(&self) -> Option<SocketAddr> {
-        self.inner.endpoint.as_ref().map(Endpoint::local_addr)
+        self.inner.local
     }
 
     /// Its address on the simulated network it was put on: where it listens, or an address of its own. `None` on the real network.
@@ -211,7 +213,7 @@ impl Node {
     }
 
     /// Ends the node in good order: no new connections, no new calls; running calls may end within
-    /// [`Config::drain_timeout`]; then every connection is closed.
+    /// [`Config::drain_timeout`]; then every connection is closed. When it returns, the port is free, whoever still holds the node.
     pub async fn shutdown(&self) {
         let mut down = self.inner.down.subscribe();
         let node = self.clone();
@@ -354,8 +356,9 @@ impl NodeInner {
         }
     }
 
-    fn endpoints(&self) -> Vec<Endpoint> {
-        self.endpoint.iter().cloned().chain(self.dialers.lock().values().cloned()).collect()
+    fn take_endpoints(&self) -> Vec<Endpoint> {
+        let dialers = self.dialers.lock().drain().map(|(_, endpoint)| endpoint).collect::<Vec<_>>();
+        self.endpoint.lock().take().into_iter().chain(dialers).collect()
     }
 }
 

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use duologue::prelude::*;
-use duologue::{Config, ConnectError, ConnectionStats, Ended, NodeError, Ran};
+use duologue::{Config, ConnectError, ConnectionStats, Ended, NodeBuilder, NodeError, Ran};
 use duologue_tests::events::{Gate, Heard, Tell, events};
 use duologue_tests::nodes::{Pair, UnderWay, begin_all, dial, listen, pair, pair_of, run, small};
 
@@ -350,5 +350,55 @@ fn the_shortest_way_to_a_connection_holds_its_own_node() {
         assert_eq!(desk.add(4, 7).await, Ok(11));
         drop(desk);
         server.until(|stats| stats.connections == 0).await;
+    });
+}
+
+/// A node at a port that the system gives to nobody by itself, so that only this test asks for it.
+async fn at_a_port_of_its_own(ports: std::ops::Range<u16>, builder: impl Fn() -> NodeBuilder) -> Node {
+    for port in ports {
+        match builder().bind(format!("127.0.0.77:{port}")).await {
+            Ok(node) => return node,
+            Err(NodeError::Bind(_)) => {}
+            Err(other) => panic!("{other}"),
+        }
+    }
+    panic!("all ports are taken");
+}
+
+/// Shuts a node down that has a connection, and binds its port at once, while everything is still held.
+async fn shut_down_and_bound_again(ports: std::ops::Range<u16>, builder: impl Fn() -> NodeBuilder) {
+    let first = at_a_port_of_its_own(ports, &builder).await;
+    let client = small().start().await.unwrap();
+    let connection = dial(&client, &first).await;
+    let desk: DeskProxy = connection.root().await.unwrap();
+    assert_eq!(desk.add(1, 2).await, Ok(3));
+    first.until(|stats| stats.connections == 1).await;
+    let other_side = first.connections();
+    let address = first.local_addr();
+    for _ in 0..3 {
+        first.shutdown().await;
+        let again = builder().bind(address.to_string()).await.expect("the port is free");
+        assert_eq!((again.local_addr(), first.local_addr()), (address, address));
+        let connection = dial(&client, &again).await;
+        connection.ping().await.unwrap();
+        again.shutdown().await;
+    }
+    drop((other_side, desk));
+}
+
+#[test]
+fn the_port_of_a_node_that_was_shut_down_is_free() {
+    run(async {
+        let builder = || small().arbiters(2).serve(|| clerk().0);
+        shut_down_and_bound_again(21_300..21_400, builder).await;
+    });
+}
+
+#[test]
+fn the_port_of_a_node_on_its_users_thread_is_free_after_its_shutdown() {
+    run(async {
+        let local = tokio::task::LocalSet::new();
+        let builder = || Node::builder().on_this_thread().serve(|| clerk().0);
+        local.run_until(shut_down_and_bound_again(21_400..21_500, builder)).await;
     });
 }
