@@ -12,6 +12,7 @@
 //! * [`how_to::errors`]: what may go wrong, whether the code ran, `?`.
 //! * [`how_to::evolution`]: peers of different age.
 //! * [`how_to::by_name`]: dynamic calls: describing and calling without types, attributes, gateways.
+//! * [`how_to::measuring`]: what a link carries, and what both ends pay for it.
 #![cfg_attr(
     feature = "testing",
     doc = "* [`how_to::testing`]: two nodes in memory, bad links on purpose, virtual time."

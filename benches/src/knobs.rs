@@ -1,0 +1,349 @@
+//! How a load is made: how much of it, by whom, for how long. What makes no sense is refused here, with the reason.
+
+use std::fmt;
+use std::str::FromStr;
+use std::time::Duration;
+
+use serde::{Deserialize, Serialize};
+
+use crate::load::Load;
+use crate::units::{about_size, seconds};
+
+/// What objects share on the way.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(into = "String", try_from = "String")]
+pub enum Lanes {
+    /// So many lanes for all objects of a connection.
+    Shared(u8),
+    /// A lane for each object.
+    Own,
+}
+
+/// All settings of a load. `check` says whether they make sense together.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[non_exhaustive]
+pub struct Knobs {
+    /// What is done.
+    pub load: Load,
+    /// Connections, made before anything is measured. Default: 1.
+    pub connections: u32,
+    /// Closed loop: calls under way on each connection at any time; of the work `connect`, handshakes under way. Default: 64
+    /// (streams: 4, bulk: 1, connect: 16).
+    pub in_flight: u32,
+    /// Open loop: the most that are under way there. What is due beyond it waits, and its wait counts. Default: 1,024.
+    pub in_flight_max: u32,
+    /// Objects on each connection, used in turn. Default: 1.
+    pub objects: u32,
+    /// What they share on the way. Default: one lane.
+    pub lanes: Lanes,
+    /// Threads of the client, each a node with its share of the connections and their callers. Default: 1.
+    pub threads: u32,
+    /// Calls a second, over all connections: an open loop. Without it the loop is closed: a call begins where another ends.
+    pub rate: Option<f64>,
+    /// How long is measured. A closed loop goes on until at least one call has ended, for 30 s more at most. Default: 10 s.
+    pub duration: Duration,
+    /// How long the load runs before that. Default: 2 s.
+    pub warm_up: Duration,
+    /// Handshakes under way at once while the connections are made. Default: 64.
+    pub connecting: u32,
+    /// How long the server may be silent until it counts as dead. Default: 10 s.
+    pub idle_timeout: Duration,
+}
+
+/// A setting makes no sense; nothing was started.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("--{knob}: {reason}")]
+pub struct KnobError {
+    /// Its name on the command line.
+    pub knob: &'static str,
+    /// What is wrong with it.
+    pub reason: String,
+}
+
+const CONNECTIONS_MAX: u32 = 100_000;
+const IN_FLIGHT_MAX: u32 = 65_536;
+/// Each call under way is a task here and there.
+const CALLS_MAX: u64 = 4_000_000;
+const OBJECTS_MAX: u64 = 1_000_000;
+/// A connection has 16,384 streams, and needs some for itself.
+const OWN_LANES_MAX: u32 = 16_000;
+const SHARED_LANES_MAX: u8 = 64;
+const THREADS_MAX: u32 = 256;
+const RATE_MAX: f64 = 1e8;
+const DURATION_MIN: Duration = Duration::from_millis(10);
+const DAY: Duration = Duration::from_secs(86_400);
+/// What may be under way in payloads.
+const HELD_MAX: u64 = 4 << 30;
+
+impl Knobs {
+    /// A load with the usual settings.
+    pub fn new(load: Load) -> Knobs {
+        Knobs {
+            in_flight: load.usual_in_flight(),
+            load,
+            in_flight_max: 1_024,
+            connections: 1,
+            objects: 1,
+            lanes: Lanes::Shared(1),
+            threads: 1,
+            rate: None,
+            duration: Duration::from_secs(10),
+            warm_up: Duration::from_secs(2),
+            connecting: 64,
+            idle_timeout: Duration::from_secs(10),
+        }
+    }
+
+    /// Refuses what makes no sense.
+    pub fn check(&self) -> Result<(), KnobError> {
+        within("connections", self.connections, 1, CONNECTIONS_MAX)?;
+        within("in-flight", self.in_flight, 1, IN_FLIGHT_MAX)?;
+        within("in-flight", self.in_flight_max, 1, IN_FLIGHT_MAX)?;
+        within("objects", u64::from(self.objects), 1, OBJECTS_MAX)?;
+        within("threads", self.threads, 1, THREADS_MAX)?;
+        within("connecting", self.connecting, 1, 4_096)?;
+        if let Some(rate) = self.rate
+            && !(rate > 0.0 && rate <= RATE_MAX)
+        {
+            return refuse("rate", format!("must be above 0 and at most {RATE_MAX} calls a second"));
+        }
+        if !(DURATION_MIN..=DAY).contains(&self.duration) {
+            return refuse("duration", "must be between 10ms and 24h".to_owned());
+        }
+        if self.warm_up > DAY {
+            return refuse("warm-up", "must be at most 24h".to_owned());
+        }
+        if !(Duration::from_millis(500)..=Duration::from_secs(600)).contains(&self.idle_timeout) {
+            return refuse("idle-timeout", "must be between 500ms and 10m".to_owned());
+        }
+        if let Lanes::Shared(lanes) = self.lanes {
+            within("lanes", lanes, 1, SHARED_LANES_MAX)?;
+        }
+        if self.lanes == Lanes::Own && self.objects > OWN_LANES_MAX {
+            let most =
+                format!("at most {OWN_LANES_MAX} with lanes of their own: a connection has 16384 streams");
+            return refuse("objects", most);
+        }
+        self.check_sums()?;
+        if self.load.connects() { self.check_connect() } else { self.check_threads() }
+    }
+
+    fn check_sums(&self) -> Result<(), KnobError> {
+        let calls = u64::from(self.connections) * u64::from(self.in_flight);
+        if calls > CALLS_MAX && self.rate.is_none() {
+            let reason = format!("{calls} calls under way on all connections, at most {CALLS_MAX} are");
+            return refuse("in-flight", reason);
+        }
+        let held = calls.saturating_mul(self.load.held());
+        if held > HELD_MAX && self.rate.is_none() {
+            let (held, most) = (about_size(held as f64), about_size(HELD_MAX as f64));
+            return refuse("in-flight", format!("{held} of payload under way, at most {most} may be"));
+        }
+        let objects = u64::from(self.connections) * u64::from(self.objects);
+        if objects > 4 * OBJECTS_MAX {
+            let reason = format!("{objects} on all connections, at most {} are", 4 * OBJECTS_MAX);
+            return refuse("objects", reason);
+        }
+        Ok(())
+    }
+
+    fn check_threads(&self) -> Result<(), KnobError> {
+        if self.threads > self.connections {
+            let reason = format!(
+                "{} for {} connections: a connection lives on one thread, the others would stand idle",
+                self.threads, self.connections
+            );
+            return refuse("threads", reason);
+        }
+        Ok(())
+    }
+
+    fn check_connect(&self) -> Result<(), KnobError> {
+        if self.connections != 1 {
+            let reason = "connect makes its own: --in-flight says how many handshakes are under way";
+            return refuse("connections", reason.to_owned());
+        }
+        if self.objects != 1 {
+            return refuse("objects", "connect uses none".to_owned());
+        }
+        if self.lanes != Lanes::Shared(1) {
+            return refuse("lanes", "connect uses none".to_owned());
+        }
+        let at_once = self.in_flight.min(self.in_flight_max);
+        if self.threads > at_once {
+            let reason = format!("{} for {at_once} handshakes at once", self.threads);
+            return refuse("threads", reason);
+        }
+        Ok(())
+    }
+}
+
+fn within<T: PartialOrd + fmt::Display>(
+    knob: &'static str,
+    value: T,
+    least: T,
+    most: T,
+) -> Result<(), KnobError> {
+    if value < least || value > most {
+        return refuse(knob, format!("must be between {least} and {most}"));
+    }
+    Ok(())
+}
+
+fn refuse(knob: &'static str, reason: String) -> Result<(), KnobError> {
+    Err(KnobError { knob, reason })
+}
+
+/// In words, for the head of a report.
+impl fmt::Display for Knobs {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let plural = |n: u32, one: &str| format!("{n} {one}{}", if n == 1 { "" } else { "s" });
+        let in_flight = match self.rate {
+            Some(_) => self.in_flight_max,
+            None => self.in_flight,
+        };
+        let at_most = if self.rate.is_some() { "at most " } else { "" };
+        if self.load.connects() {
+            write!(f, "{at_most}{} at once", plural(in_flight, "handshake"))?;
+        } else {
+            write!(f, "{} × {at_most}{in_flight} in flight", plural(self.connections, "connection"))?;
+            write!(f, ", {} each on {}", plural(self.objects, "object"), self.lanes.in_words())?;
+        }
+        match self.rate {
+            Some(rate) => write!(f, ", open loop of {rate} calls/s")?,
+            None => write!(f, ", closed loop")?,
+        }
+        write!(f, ", {} after {} of warm-up", seconds(self.duration), seconds(self.warm_up))?;
+        write!(f, ", {} of the client", plural(self.threads, "thread"))
+    }
+}
+
+impl Lanes {
+    fn in_words(self) -> String {
+        match self {
+            Lanes::Own => "lanes of their own".to_owned(),
+            Lanes::Shared(1) => "one lane".to_owned(),
+            Lanes::Shared(n) => format!("{n} shared lanes"),
+        }
+    }
+}
+
+impl fmt::Display for Lanes {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Lanes::Own => f.write_str("own"),
+            Lanes::Shared(1) => f.write_str("shared"),
+            Lanes::Shared(n) => write!(f, "{n}"),
+        }
+    }
+}
+
+impl FromStr for Lanes {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Lanes, String> {
+        match text {
+            "own" => Ok(Lanes::Own),
+            "shared" => Ok(Lanes::Shared(1)),
+            number => match number.parse() {
+                Ok(n @ 1..=SHARED_LANES_MAX) => Ok(Lanes::Shared(n)),
+                _ => {
+                    Err(format!("expected shared, own, or a number of shared lanes up to {SHARED_LANES_MAX}"))
+                }
+            },
+        }
+    }
+}
+
+impl TryFrom<String> for Lanes {
+    type Error = String;
+
+    fn try_from(text: String) -> Result<Lanes, String> {
+        text.parse()
+    }
+}
+
+impl From<Lanes> for String {
+    fn from(lanes: Lanes) -> String {
+        lanes.to_string()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn knobs(work: &str) -> Knobs {
+        Knobs::new(Load::parse(work, None).unwrap())
+    }
+
+    #[test]
+    fn the_usual_settings_make_sense_for_every_work() {
+        for work in ["add", "echo", "callback", "stream", "bulk", "handles", "connect"] {
+            assert_eq!(knobs(work).check(), Ok(()), "{work}");
+        }
+    }
+
+    #[test]
+    fn what_makes_no_sense_is_refused_with_the_reason() {
+        type Spoil = fn(&mut Knobs);
+        let cases: [(&str, Spoil, &str); 17] = [
+            ("add", |k| k.in_flight = 0, "--in-flight: must be between 1 and 65536"),
+            ("add", |k| k.in_flight = 65_537, "--in-flight: must be between 1 and 65536"),
+            ("add", |k| k.connections = 0, "--connections: must be between 1 and 100000"),
+            ("add", |k| k.objects = 0, "--objects: must be between 1 and 1000000"),
+            ("add", |k| k.threads = 0, "--threads: must be between 1 and 256"),
+            ("add", |k| k.rate = Some(0.0), "--rate: must be above 0 and at most 100000000 calls a second"),
+            (
+                "add",
+                |k| k.rate = Some(f64::NAN),
+                "--rate: must be above 0 and at most 100000000 calls a second",
+            ),
+            ("add", |k| k.duration = Duration::ZERO, "--duration: must be between 10ms and 24h"),
+            ("add", |k| k.warm_up = DAY * 2, "--warm-up: must be at most 24h"),
+            ("add", |k| k.idle_timeout = DAY, "--idle-timeout: must be between 500ms and 10m"),
+            ("add", |k| k.lanes = Lanes::Shared(65), "--lanes: must be between 1 and 64"),
+            (
+                "add",
+                |k| (k.lanes, k.objects) = (Lanes::Own, 16_001),
+                "--objects: at most 16000 with lanes of their own: a connection has 16384 streams",
+            ),
+            (
+                "add",
+                |k| (k.connections, k.in_flight) = (1_000, 65_536),
+                "--in-flight: 65536000 calls under way on all connections, at most 4000000 are",
+            ),
+            (
+                "echo:16777152",
+                |k| k.in_flight = 257,
+                "--in-flight: 4.02 GiB of payload under way, at most 4 GiB may be",
+            ),
+            (
+                "add",
+                |k| k.threads = 2,
+                "--threads: 2 for 1 connections: a connection lives on one thread, the others would stand idle",
+            ),
+            (
+                "connect",
+                |k| k.connections = 2,
+                "--connections: connect makes its own: --in-flight says how many handshakes are under way",
+            ),
+            ("connect", |k| k.threads = 17, "--threads: 17 for 16 handshakes at once"),
+        ];
+        for (work, spoil, reason) in cases {
+            let mut knobs = knobs(work);
+            spoil(&mut knobs);
+            assert_eq!(knobs.check().unwrap_err().to_string(), reason);
+        }
+    }
+
+    #[test]
+    fn lanes_are_read_as_they_are_shown() {
+        for text in ["shared", "own", "4"] {
+            assert_eq!(text.parse::<Lanes>().unwrap().to_string(), text);
+        }
+        for text in ["0", "65", "none", "-1"] {
+            assert!(text.parse::<Lanes>().is_err(), "{text}");
+        }
+    }
+}

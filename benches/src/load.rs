@@ -1,0 +1,152 @@
+//! What is to be measured: one work, or several in a mix.
+
+use std::fmt;
+
+use serde::{Deserialize, Serialize};
+
+use crate::mix::{self, MixError};
+use crate::units::exact_size;
+use crate::work::Work;
+
+/// The work of a run, with the weight of each kind.
+///
+/// ```
+/// use duologue_benches::Load;
+///
+/// assert_eq!(Load::parse("echo", Some(64)).unwrap().to_string(), "echo:64B");
+/// ```
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Load {
+    /// What it is called.
+    name: String,
+    /// Whether a size of its own was said.
+    sized: bool,
+    works: Vec<(Work, u32)>,
+}
+
+/// Why something is no load.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum LoadError {
+    /// There is no such work.
+    #[error("`{0}` is no work: there are add, echo, callback, stream, bulk, handles, connect and mixed:FILE")]
+    Unknown(String),
+    /// The size is none.
+    #[error("`{text}`: {why}")]
+    BadSize {
+        /// The work as it was given.
+        text: String,
+        /// What is wrong with its size.
+        why: String,
+    },
+    /// A size for a work that has none.
+    #[error("{0} has no payload, so it has no size")]
+    Sizeless(String),
+    /// A size beside one.
+    #[error("{0} says its size already: leave the other one out")]
+    SizedTwice(String),
+    /// No call can have that size.
+    #[error("{work}: the size must be between {} and {}", exact_size(*.least), exact_size(*.most))]
+    Size {
+        /// With the size that was given.
+        work: Work,
+        /// The least it may be.
+        least: u64,
+        /// The most it may be.
+        most: u64,
+    },
+    /// The file of a mix cannot be used.
+    #[error("{file}: {why}")]
+    Mix {
+        /// Its path.
+        file: String,
+        /// What is wrong.
+        why: MixError,
+    },
+}
+
+impl Load {
+    /// `add`, `echo:SIZE`, `callback`, `stream:SIZE`, `bulk:SIZE`, `handles`, `connect` or `mixed:FILE`; a size that is
+    /// left out is `size`, or the usual one. Reads the file of a mix.
+    pub fn parse(text: &str, size: Option<u64>) -> Result<Load, LoadError> {
+        if let Some(file) = text.strip_prefix("mixed:") {
+            if size.is_some() {
+                return Err(LoadError::Sizeless("a mix".to_owned()));
+            }
+            let works =
+                mix::read(file.as_ref()).map_err(|why| LoadError::Mix { file: file.to_owned(), why })?;
+            return Ok(Load { name: text.to_owned(), sized: true, works });
+        }
+        let (work, sized) = Work::parse(text)?;
+        let load = Load { name: work.to_string(), sized, works: vec![(work, 1)] };
+        match size {
+            None => Ok(load),
+            Some(size) => load.with_size(size),
+        }
+    }
+
+    /// One kind of work.
+    pub fn one(work: Work) -> Load {
+        Load { name: work.to_string(), sized: true, works: vec![(work, 1)] }
+    }
+
+    /// The same with another payload.
+    pub(crate) fn with_size(&self, size: u64) -> Result<Load, LoadError> {
+        let [(work, _)] = self.works[..] else { return Err(LoadError::Sizeless("a mix".to_owned())) };
+        let sized = work.with_size(size).ok_or_else(|| LoadError::Sizeless(work.to_string()))?;
+        if self.sized {
+            return Err(LoadError::SizedTwice(self.name.clone()));
+        }
+        sized.check()?;
+        Ok(Load { name: sized.to_string(), sized: false, works: vec![(sized, 1)] })
+    }
+
+    /// The kinds of work in it, each with its weight.
+    pub fn works(&self) -> &[(Work, u32)] {
+        &self.works
+    }
+
+    /// Whether it makes connections instead of using them.
+    pub fn connects(&self) -> bool {
+        self.works.iter().any(|(work, _)| *work == Work::Connect)
+    }
+
+    /// How many calls are under way on a connection if nobody says so.
+    pub fn usual_in_flight(&self) -> u32 {
+        self.works.iter().map(|(work, _)| work.usual_in_flight()).min().unwrap_or(1)
+    }
+
+    /// Bytes that a call of it has in memory at an end, at most.
+    pub(crate) fn held(&self) -> u64 {
+        self.works.iter().map(|(work, _)| work.held()).max().unwrap_or(0)
+    }
+}
+
+impl fmt::Display for Load {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.name)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn refused(text: &str, size: Option<u64>) -> String {
+        Load::parse(text, size).unwrap_err().to_string()
+    }
+
+    #[test]
+    fn a_size_goes_to_the_work_that_has_none() {
+        assert_eq!(Load::parse("stream", Some(100)).unwrap().works(), [(Work::Stream { size: 100 }, 1)]);
+        assert_eq!(refused("echo:64", Some(64)), "echo:64B says its size already: leave the other one out");
+        assert_eq!(refused("add", Some(64)), "add has no payload, so it has no size");
+        assert_eq!(refused("mixed:x.toml", Some(64)), "a mix has no payload, so it has no size");
+        assert_eq!(refused("echo", Some(1 << 30)), "echo:1GiB: the size must be between 0B and 16777152B");
+    }
+
+    #[test]
+    fn a_mix_that_is_not_there_is_refused_by_its_name() {
+        assert!(refused("mixed:nowhere.toml", None).starts_with("nowhere.toml: cannot be read: "));
+    }
+}

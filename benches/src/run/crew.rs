@@ -1,0 +1,204 @@
+//! The threads of a load: each has a node of its own, its share of the connections, and their callers beside them.
+
+use std::future::Future;
+use std::rc::Rc;
+use std::sync::Arc;
+use std::thread::JoinHandle;
+use std::time::{Duration, Instant};
+
+use duologue::{Config, Node};
+use futures_util::StreamExt as _;
+use tokio::task::LocalSet;
+
+use super::control::{Control, Event, Meter};
+use super::hand::{Fault, Hand};
+use super::recorder::{Recorder, Tally};
+use super::{Target, closed, open};
+use crate::access::client_config;
+use crate::knobs::{Knobs, Lanes};
+use crate::service::BenchProxy;
+use crate::work::Work;
+
+/// How long calls that are under way at the end may take.
+pub(super) const GRACE: Duration = Duration::from_secs(5);
+/// How long a node may take to say goodbye.
+const GOODBYE: Duration = Duration::from_secs(5);
+
+/// What all threads of a load know.
+#[derive(Debug)]
+pub(super) struct Orders {
+    pub(super) knobs: Knobs,
+    pub(super) target: Target,
+    pub(super) control: Arc<Control>,
+}
+
+/// The objects of one connection.
+pub(super) type Hands = Rc<[Hand]>;
+
+/// Threads under way.
+#[derive(Debug)]
+pub(super) struct Crew {
+    threads: Vec<JoinHandle<Vec<Tally>>>,
+}
+
+impl Crew {
+    pub(super) fn start(orders: &Arc<Orders>) -> Result<Crew, String> {
+        let mut threads = Vec::new();
+        for number in 0..orders.knobs.threads {
+            let own = orders.clone();
+            let name = format!("bench-{number}");
+            match std::thread::Builder::new().name(name).spawn(move || work(number, &own)) {
+                Ok(thread) => threads.push(thread),
+                Err(error) => {
+                    orders.control.end();
+                    return Err(format!("cannot start a thread: {error}"));
+                }
+            }
+        }
+        Ok(Crew { threads })
+    }
+
+    /// Waits for the threads, which end when the load is over; what each has seen of each part.
+    pub(super) async fn join(self) -> Vec<Vec<Tally>> {
+        let mut seen = Vec::new();
+        for thread in self.threads {
+            // One that panicked has seen nothing, and has said so where it stood.
+            if let Ok(Ok(tallies)) = tokio::task::spawn_blocking(move || thread.join()).await {
+                seen.push(tallies);
+            }
+        }
+        seen
+    }
+}
+
+fn work(number: u32, orders: &Arc<Orders>) -> Vec<Tally> {
+    let _on_panic = Guard(orders.control.clone());
+    let runtime = match tokio::runtime::Builder::new_current_thread().enable_all().build() {
+        Ok(runtime) => runtime,
+        Err(error) => {
+            orders.control.tell(Event::Broken(format!("cannot start a thread: {error}")));
+            return Vec::new();
+        }
+    };
+    LocalSet::new().block_on(&runtime, Box::pin(member(number, orders)))
+}
+
+/// Tells of a thread that panics: nobody would wait for its end otherwise.
+struct Guard(Arc<Control>);
+
+impl Drop for Guard {
+    fn drop(&mut self) {
+        if std::thread::panicking() {
+            self.0.tell(Event::Broken("a thread of the load panicked".to_owned()));
+        }
+    }
+}
+
+async fn member(number: u32, orders: &Arc<Orders>) -> Vec<Tally> {
+    let Orders { knobs, target, control } = &**orders;
+    let config: Config = client_config(knobs);
+    let node = match target.access.node(config).on_this_thread().start().await {
+        Ok(node) => node,
+        Err(error) => {
+            control.tell(Event::Broken(error.to_string()));
+            return Vec::new();
+        }
+    };
+    let hands = tokio::select! {
+        hands = equip(number, orders, &node) => hands,
+        () = control.over() => Ok(Vec::new()),
+    };
+    let recorder = Rc::new(Recorder::new(control.clone(), number, &knobs.load, knobs.rate.is_some()));
+    match hands {
+        Ok(hands) => {
+            control.tell(Event::Ready);
+            if let Some(begin) = control.begun().await {
+                match knobs.rate {
+                    None => closed::drive(number, orders, &hands, &recorder).await,
+                    Some(rate) => open::drive(number, orders, rate, begin, hands, &recorder).await,
+                }
+            }
+        }
+        Err(why) => control.tell(Event::Broken(why)),
+    }
+    // A peer that is gone says no goodbye.
+    let _ = tokio::time::timeout(GOODBYE, node.shutdown()).await;
+    recorder.take()
+}
+
+/// Makes this thread's share of the connections, and opens their objects.
+async fn equip(number: u32, orders: &Arc<Orders>, node: &Node) -> Result<Vec<Hands>, String> {
+    let Orders { knobs, target, control } = &**orders;
+    // To connect is the load itself.
+    let connections = if knobs.load.connects() { 0 } else { knobs.connections };
+    let own = share(connections, knobs.threads, number);
+    let at_once = share(knobs.connecting, knobs.threads, number).max(1) as usize;
+    let mut hands = Vec::with_capacity(own as usize);
+    // The first one comes with what is made but once: its memory is not that of a connection.
+    if own > 0 {
+        hands.push(connect(knobs, target, node).await?);
+        Meter::count(&control.meter(number).connections);
+    }
+    control.tell(Event::Started);
+    control.may_connect().await;
+    if knobs.load.connects() {
+        let dialer = Hand::Dialer { node: node.clone(), address: target.address.clone() };
+        return Ok(vec![Rc::new([dialer])]);
+    }
+    let rest = (hands.len()..own as usize).map(|_| connect(knobs, target, node));
+    let mut made = futures_util::stream::iter(rest).buffer_unordered(at_once);
+    while let Some(connected) = made.next().await {
+        hands.push(connected?);
+        Meter::count(&control.meter(number).connections);
+    }
+    Ok(hands)
+}
+
+async fn connect(knobs: &Knobs, target: &Target, node: &Node) -> Result<Hands, String> {
+    let connection = node.connect(target.address.as_str()).await.map_err(|e| e.to_string())?;
+    let equipped: Result<Vec<Hand>, Fault> = async {
+        let bench: BenchProxy = connection.root().await?;
+        let hands = Hand::open(&bench, knobs.objects, knobs.lanes == Lanes::Own).await?;
+        if knobs.load.works().iter().any(|(work, _)| *work == Work::Callback) {
+            for hand in &hands {
+                hand.give_callback().await?;
+            }
+        }
+        Ok(hands)
+    }
+    .await;
+    match equipped {
+        Ok(hands) => Ok(hands.into()),
+        Err(Fault::Lost(why)) => Err(format!("the connection was lost: {why}")),
+        Err(Fault::Failed(why) | Fault::Wrong(why)) => Err(why),
+    }
+}
+
+/// The part of one of `n` in `all`, which are dealt one by one.
+pub(super) fn share(all: u32, n: u32, which: u32) -> u32 {
+    all / n + u32::from(which < all % n)
+}
+
+/// Waits for tasks that are under way, but not for ever.
+pub(super) async fn within_grace(ended: impl Future<Output = ()>) {
+    let _ = tokio::time::timeout(GRACE, ended).await;
+}
+
+/// Since a moment that may still be to come.
+pub(super) fn since(moment: Instant) -> Duration {
+    Instant::now().saturating_duration_since(moment)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn everything_is_dealt_out() {
+        for (all, n) in [(1, 1), (7, 3), (8, 3), (1_000, 7), (3, 3)] {
+            let shares: Vec<u32> = (0..n).map(|which| share(all, n, which)).collect();
+            assert_eq!(shares.iter().sum::<u32>(), all);
+            assert!(shares.iter().max().unwrap() - shares.iter().min().unwrap() <= 1);
+        }
+    }
+}

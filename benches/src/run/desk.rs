@@ -1,0 +1,89 @@
+//! The coordinator's own connection to the server: who it is, and what it uses.
+
+use std::time::Duration;
+
+use duologue::{CallError, Connection, Node, OpenError};
+
+use super::Target;
+use crate::access::client_config;
+use crate::knobs::Knobs;
+use crate::service::{BenchProxy, Hello, VERSION};
+use crate::usage::Usage;
+
+/// A server under load may let its figures wait for so long.
+const PATIENCE: Duration = Duration::from_secs(10);
+
+#[derive(Debug)]
+pub(super) struct Desk {
+    node: Node,
+    pub(super) connection: Connection,
+    bench: BenchProxy,
+    pub(super) hello: Hello,
+}
+
+impl Desk {
+    /// Connects, and makes sure that a bench of this version is there.
+    pub(super) async fn open(knobs: &Knobs, target: &Target) -> Result<Desk, String> {
+        let address = target.address.as_str();
+        let node = target.access.node(client_config(knobs)).arbiters(1).start().await;
+        let node = node.map_err(|e| e.to_string())?;
+        let connection = node.connect(address).await.map_err(|error| {
+            let text = with_sources(&error);
+            match &error {
+                duologue::ConnectError::Link(duologue::link::ConnectError::NotTrustedByPeer { .. }) => {
+                    format!("{text}: start it with --trust {}", node.id())
+                }
+                duologue::ConnectError::Link(duologue::link::ConnectError::Untrusted { peer, .. }) => {
+                    format!("{text}: if it is the right one, say --trust {peer}")
+                }
+                _ => text,
+            }
+        })?;
+        let bench: BenchProxy = connection.root().await.map_err(|error| match error {
+            OpenError::WrongInterface { found, .. } => {
+                format!("{address} serves `{found}` and no bench: start `duologue bench serve` there")
+            }
+            error => error.to_string(),
+        })?;
+        let other = |what: String| {
+            format!(
+                "{address} is another version of the bench ({what}, this one is {VERSION}): use the same release at both ends"
+            )
+        };
+        let hello = bench.hello().timeout(PATIENCE).await.map_err(|error| match error {
+            CallError::NoSuchMethod(_) | CallError::BadReply(_) => other("it does not say which".to_owned()),
+            error => error.to_string(),
+        })?;
+        if hello.version != VERSION {
+            return Err(other(format!("it is {}", hello.version)));
+        }
+        Ok(Desk { node, connection, bench, hello })
+    }
+
+    /// What the server has used up to now.
+    pub(super) async fn usage(&self) -> Usage {
+        match self.bench.usage().timeout(PATIENCE).await {
+            Ok(usage) => usage,
+            Err(error) => {
+                Usage { missing: Some(format!("the server did not say: {error}")), ..Usage::default() }
+            }
+        }
+    }
+
+    pub(super) async fn close(self) {
+        let _ = tokio::time::timeout(PATIENCE, self.node.shutdown()).await;
+    }
+}
+
+fn with_sources(error: &dyn std::error::Error) -> String {
+    let mut text = error.to_string();
+    let mut source = error.source();
+    while let Some(error) = source {
+        let more = error.to_string();
+        if !text.contains(&more) {
+            text = format!("{text}: {more}");
+        }
+        source = error.source();
+    }
+    text
+}

@@ -1,0 +1,219 @@
+//! One load of a run, from its connections to its figures.
+
+use std::future::Future;
+use std::pin::Pin;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use tokio::sync::mpsc::UnboundedReceiver;
+
+use super::control::{Control, Event};
+use super::crew::{Crew, Orders};
+use super::desk::Desk;
+use super::recorder::Tally;
+use super::{Cut, News, Target};
+use crate::knobs::Knobs;
+use crate::latency::Latency;
+use crate::plan::Planned;
+use crate::report::{EndUse, Failure, Part, Point};
+use crate::usage::Usage;
+
+/// How often there are news.
+const TICK: Duration = Duration::from_millis(200);
+
+/// A closed loop in which no call has ended goes on for so long at most: as long as a call may take.
+const MORE: Duration = Duration::from_secs(30);
+
+/// What both ends had used at a moment.
+struct Both {
+    at: Instant,
+    client: Usage,
+    server: Usage,
+}
+
+impl Both {
+    async fn now(desk: &Desk) -> Both {
+        let server = desk.usage().await;
+        Both { at: Instant::now(), client: Usage::now(), server }
+    }
+}
+
+/// Measures a point; what ended it early, if anything did. Without a point nothing was measured.
+pub(super) async fn measure(
+    planned: Planned,
+    target: &Target,
+    desk: &Desk,
+    news: &mut impl FnMut(News),
+    stop: Pin<&mut impl Future<Output = ()>>,
+) -> (Option<Point>, Option<Cut>) {
+    let Planned { value, knobs } = planned;
+    let (control, events) = Control::new(knobs.threads);
+    let orders = Arc::new(Orders { knobs: knobs.clone(), target: target.clone(), control: control.clone() });
+    let mut watch = Watch { control: control.clone(), events, desk, news, stop };
+    let crew = match Crew::start(&orders) {
+        Ok(crew) => crew,
+        Err(why) => return (None, Some(Cut::Broken(why))),
+    };
+    let mut marks = Marks { empty: None, full: None, begin: None, end: None };
+    let cut = watch.load(&knobs, &mut marks).await.err();
+    control.end();
+    if marks.begin.is_some() && marks.end.is_none() {
+        marks.end = Some(Both::now(desk).await);
+    }
+    let seen = crew.join().await;
+    let point = match (marks.begin.take(), marks.end.take()) {
+        (Some(begin), Some(end)) => Some(point(value, knobs, &marks, begin, end, &seen, cut.is_none())),
+        _ => None,
+    };
+    (point, cut)
+}
+
+/// What was used by then: with the first connection of each thread, with all of them, and around the measured time.
+struct Marks {
+    empty: Option<Both>,
+    full: Option<Both>,
+    begin: Option<Both>,
+    end: Option<Both>,
+}
+
+/// Whoever leads a load through its phases, and looks after it.
+struct Watch<'a, N, S> {
+    control: Arc<Control>,
+    events: UnboundedReceiver<Event>,
+    desk: &'a Desk,
+    news: &'a mut N,
+    stop: Pin<&'a mut S>,
+}
+
+impl<N: FnMut(News), S: Future<Output = ()>> Watch<'_, N, S> {
+    async fn load(&mut self, knobs: &Knobs, marks: &mut Marks) -> Result<(), Cut> {
+        self.all(knobs, |event| matches!(event, Event::Started)).await?;
+        marks.empty = Some(Both::now(self.desk).await);
+        self.control.connect();
+        self.all(knobs, |event| matches!(event, Event::Ready)).await?;
+        marks.full = Some(Both::now(self.desk).await);
+        self.control.begin(Instant::now());
+        self.pass(knobs.warm_up, false).await?;
+        marks.begin = Some(Both::now(self.desk).await);
+        self.control.measure();
+        self.pass(knobs.duration, true).await?;
+        let more = Instant::now();
+        while knobs.rate.is_none() && self.control.sum(|meter| &meter.measured) == 0 && more.elapsed() < MORE
+        {
+            self.next(Duration::from_millis(10)).await?;
+        }
+        let at = Instant::now();
+        self.control.end();
+        marks.end = Some(Both { at, ..Both::now(self.desk).await });
+        Ok(())
+    }
+
+    /// Waits until every thread has said so.
+    async fn all(&mut self, knobs: &Knobs, said: impl Fn(&Event) -> bool) -> Result<(), Cut> {
+        let of = if knobs.load.connects() { 0 } else { u64::from(knobs.connections) };
+        let mut threads = 0;
+        while threads < knobs.threads {
+            if self.next(TICK).await?.as_ref().is_some_and(&said) {
+                threads += 1;
+            }
+            let made = self.control.sum(|meter| &meter.connections);
+            (self.news)(News::Connecting { made, of });
+        }
+        Ok(())
+    }
+
+    /// Lets the load run for so long.
+    async fn pass(&mut self, time: Duration, measured: bool) -> Result<(), Cut> {
+        let begin = Instant::now();
+        let (mut calls, mut since) = (self.control.sum(|meter| &meter.calls), begin);
+        loop {
+            let passed = begin.elapsed();
+            let Some(left) = time.checked_sub(passed).filter(|left| !left.is_zero()) else { return Ok(()) };
+            self.next(left.min(TICK)).await?;
+            let (now, count) = (Instant::now(), self.control.sum(|meter| &meter.calls));
+            let per_s = (count - calls) as f64 / (now - since).as_secs_f64().max(1e-6);
+            (calls, since) = (count, now);
+            (self.news)(News::Running {
+                seconds: begin.elapsed().as_secs_f64(),
+                of: time.as_secs_f64(),
+                measured,
+                per_s,
+                failed: self.control.sum(|meter| &meter.failed),
+            });
+        }
+    }
+
+    /// What a thread says within that time; an error is the end of the load.
+    async fn next(&mut self, within: Duration) -> Result<Option<Event>, Cut> {
+        tokio::select! {
+            biased;
+            () = self.stop.as_mut() => Err(Cut::Told),
+            event = self.events.recv() => match event {
+                Some(Event::Broken(why)) => Err(Cut::Broken(why)),
+                other => Ok(other),
+            },
+            ended = self.desk.connection.closed() => {
+                Err(Cut::Broken(format!("the connection was lost: {ended}")))
+            }
+            () = tokio::time::sleep(within) => Ok(None),
+        }
+    }
+}
+
+fn point(
+    value: Option<f64>,
+    knobs: Knobs,
+    marks: &Marks,
+    begin: Both,
+    end: Both,
+    seen: &[Vec<Tally>],
+    complete: bool,
+) -> Point {
+    let parts: Vec<Tally> = (0..knobs.load.works().len())
+        .map(|part| Tally::merged(seen.iter().filter_map(move |thread| thread.get(part))))
+        .collect();
+    let all = Tally::merged(&parts);
+    let seconds = end.at.duration_since(begin.at).as_secs_f64().max(1e-9);
+    let more = if knobs.load.connects() { 0 } else { knobs.connections.saturating_sub(knobs.threads) };
+    let grown = marks.empty.as_ref().zip(marks.full.as_ref());
+    let used = |of: fn(&Both) -> &Usage| {
+        let grown = grown.map(|(empty, full)| (of(empty), of(full), more));
+        EndUse::between(of(&begin), of(&end), all.calls, grown)
+    };
+    let (client, server) = (used(|both| &both.client), used(|both| &both.server));
+    let kinds = knobs.load.works().iter().zip(&parts);
+    Point {
+        value,
+        complete,
+        seconds,
+        calls: all.calls,
+        per_s: all.calls as f64 / seconds,
+        bytes: all.bytes,
+        bytes_per_s: all.bytes as f64 / seconds,
+        failed: all.failed.values().sum(),
+        failures: all
+            .failed
+            .iter()
+            .map(|(text, count)| Failure { text: text.clone(), count: *count })
+            .collect(),
+        unanswered: all.unanswered,
+        latency: Latency::of(&all.latency),
+        service: all.service.as_ref().and_then(Latency::of),
+        client,
+        server,
+        parts: match parts.len() {
+            1 => Vec::new(),
+            _ => kinds
+                .map(|(&(work, weight), tally)| Part {
+                    work,
+                    weight,
+                    calls: tally.calls,
+                    per_s: tally.calls as f64 / seconds,
+                    failed: tally.failed.values().sum(),
+                    latency: Latency::of(&tally.latency),
+                })
+                .collect(),
+        },
+        knobs,
+    }
+}

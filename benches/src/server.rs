@@ -1,0 +1,31 @@
+//! The end that is measured: a node that serves the bench.
+
+use std::net::SocketAddr;
+
+use duologue::{Node, NodeError};
+
+use crate::access::{Access, server_config};
+use crate::service::Desk;
+
+/// Why a server could not start.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum ServeError {
+    /// Other machines can reach the address, and nobody said who may come.
+    #[error(
+        "{0} is reachable from other machines: say who may connect with --trust ID, and give this end a lasting key with --key FILE"
+    )]
+    TrustNotChosen(SocketAddr),
+    /// The node did not start.
+    #[error("cannot listen at {0}: {1}")]
+    Node(String, #[source] NodeError),
+}
+
+/// Serves the bench at `address` with so many threads, with limits that are no limits to a load; until the node is shut down.
+pub async fn serve(address: &str, threads: u32, access: &Access) -> Result<Node, ServeError> {
+    let builder = access.node(server_config()).arbiters(threads as usize).serve(move || Desk { threads });
+    builder.bind(address).await.map_err(|error| match error {
+        NodeError::TrustNotChosen(at) => ServeError::TrustNotChosen(at),
+        error => ServeError::Node(address.to_owned(), error),
+    })
+}

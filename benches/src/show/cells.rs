@@ -1,0 +1,167 @@
+//! What a report shows in rows and columns, whatever they are drawn with.
+
+use crate::latency::Latency;
+use crate::report::{Change, Comparison, Point, Report};
+use crate::units::{about_size, count, nanos};
+
+/// Rows under a head.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub(super) struct Grid {
+    pub(super) head: Vec<String>,
+    pub(super) rows: Vec<Vec<String>>,
+}
+
+/// What stands where nothing is known.
+const NOTHING: &str = "–";
+
+impl Grid {
+    /// A column: its head, and its cell in each row.
+    fn column(&mut self, head: &str, cells: impl Iterator<Item = Option<String>>) {
+        self.head.push(head.to_owned());
+        for (n, cell) in cells.enumerate() {
+            if self.rows.len() == n {
+                self.rows.push(Vec::new());
+            }
+            self.rows[n].push(cell.unwrap_or_else(|| NOTHING.to_owned()));
+        }
+    }
+}
+
+/// Of a value on the axis: what the point is called.
+pub(super) fn label(report: &Report, value: Option<f64>) -> String {
+    match (report.axis, value) {
+        (Some(axis), Some(value)) => axis.show(value),
+        (Some(_), None) => "closed loop".to_owned(),
+        (None, _) if report.knobs.load.works().len() > 1 => "mixed".to_owned(),
+        (None, _) => report.knobs.load.to_string(),
+    }
+}
+
+/// How a load was made, in words.
+pub(super) fn knobs(report: &Report) -> String {
+    match report.axis {
+        Some(axis) => format!("{}; {axis} varied", report.knobs),
+        None => report.knobs.to_string(),
+    }
+}
+
+/// The points of a report, what a closed loop reached first.
+pub(super) fn all_points(report: &Report) -> Vec<&Point> {
+    report.ceiling.iter().chain(&report.points).collect()
+}
+
+/// A row for each point.
+pub(super) fn points(report: &Report) -> Grid {
+    let points = all_points(report);
+    let each = || points.iter().copied();
+    let mut grid = Grid::default();
+    let first = report.axis.map_or("work".to_owned(), |axis| axis.to_string());
+    grid.column(
+        &first,
+        each().map(|p| Some(label(report, p.value) + if p.complete { "" } else { " (partial)" })),
+    );
+    grid.column("calls/s", each().map(|p| Some(count(p.per_s))));
+    if each().any(|p| p.bytes > 0) {
+        grid.column("payload", each().map(|p| Some(format!("{}/s", about_size(p.bytes_per_s)))));
+    }
+    latencies(&mut grid, each().map(|p| p.latency.as_ref()));
+    if each().any(|p| p.service.is_some()) {
+        let service = |of: Of| each().map(move |p| p.service.as_ref().map(|l| nanos(of(l) as f64)));
+        grid.column("begun p50", service(|l| l.p50_ns));
+        grid.column("begun p99", service(|l| l.p99_ns));
+        grid.column("unanswered", each().map(|p| Some(p.unanswered.to_string())));
+    }
+    grid.column("failed", each().map(|p| Some(p.failed.to_string())));
+    let micros = |us: Option<f64>| us.map(|us| nanos(us * 1e3));
+    grid.column("client CPU", each().map(|p| micros(p.client.cpu_us_per_call)));
+    grid.column("server CPU", each().map(|p| micros(p.server.cpu_us_per_call)));
+    if each().any(|p| p.server.bytes_per_connection.or(p.client.bytes_per_connection).is_some()) {
+        grid.column("client mem", each().map(|p| p.client.bytes_per_connection.map(about_size)));
+        grid.column("server mem", each().map(|p| p.server.bytes_per_connection.map(about_size)));
+    }
+    grid
+}
+
+/// One of the figures of a distribution.
+pub(super) type Of = fn(&Latency) -> u64;
+
+fn latencies<'a>(grid: &mut Grid, each: impl Iterator<Item = Option<&'a Latency>> + Clone) {
+    let columns: [(&str, Of); 5] = [
+        ("p50", |l| l.p50_ns),
+        ("p90", |l| l.p90_ns),
+        ("p99", |l| l.p99_ns),
+        ("p99.9", |l| l.p99_9_ns),
+        ("max", |l| l.max_ns),
+    ];
+    for (head, of) in columns {
+        grid.column(head, each.clone().map(|latency| latency.map(|l| nanos(of(l) as f64))));
+    }
+}
+
+/// A row for each kind of work in a mix.
+pub(super) fn parts(point: &Point) -> Option<Grid> {
+    if point.parts.is_empty() {
+        return None;
+    }
+    let each = || point.parts.iter();
+    let mut grid = Grid::default();
+    grid.column("work", each().map(|p| Some(p.work.to_string())));
+    grid.column("weight", each().map(|p| Some(p.weight.to_string())));
+    grid.column("calls/s", each().map(|p| Some(count(p.per_s))));
+    latencies(&mut grid, each().map(|p| p.latency.as_ref()));
+    grid.column("failed", each().map(|p| Some(p.failed.to_string())));
+    Some(grid)
+}
+
+/// A row for each point that can be compared.
+pub(super) fn changes(report: &Report, changes: &[Comparison]) -> Grid {
+    let each = || changes.iter();
+    let mut grid = Grid::default();
+    let first = report.axis.map_or("work".to_owned(), |axis| axis.to_string());
+    grid.column(&first, each().map(|c| Some(label(report, c.value))));
+    grid.column("calls/s", each().map(|c| Some(change(c.per_s, count))));
+    grid.column("p50", each().map(|c| c.p50_ns.map(|c| change(c, nanos))));
+    grid.column("p99", each().map(|c| c.p99_ns.map(|c| change(c, nanos))));
+    let micros = |us: f64| nanos(us * 1e3);
+    grid.column("client CPU", each().map(|c| c.client_cpu_us.map(|c| change(c, micros))));
+    grid.column("server CPU", each().map(|c| c.server_cpu_us.map(|c| change(c, micros))));
+    grid
+}
+
+fn change(change: Change, show: impl Fn(f64) -> String) -> String {
+    let figures = format!("{} → {}", show(change.before), show(change.now));
+    match change.factor() {
+        Some(factor) => format!("{figures} (×{factor:.2})"),
+        None => figures,
+    }
+}
+
+/// What a reader has to know of the figures.
+pub(super) fn notes(report: &Report) -> Vec<String> {
+    let mut notes = Vec::new();
+    for point in all_points(report) {
+        let label = label(report, point.value);
+        for failure in &point.failures {
+            notes.push(format!("{label}: {} × {}", failure.count, failure.text));
+        }
+        if let Some(rate) = point.knobs.rate
+            && point.complete
+            && point.per_s < 0.98 * rate
+        {
+            notes.push(format!(
+                "{label}: {} calls a second were due, {} were answered: this is more than both ends can do",
+                count(rate),
+                count(point.per_s)
+            ));
+        }
+    }
+    for (end, missing) in [
+        ("client", all_points(report).iter().find_map(|p| p.client.missing.clone())),
+        ("server", all_points(report).iter().find_map(|p| p.server.missing.clone())),
+    ] {
+        if let Some(missing) = missing {
+            notes.push(format!("{end}: {missing}"));
+        }
+    }
+    notes
+}

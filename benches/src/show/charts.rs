@@ -1,0 +1,249 @@
+//! Which plots a report has, and what each of them shows.
+
+use super::cells::{Of, label};
+use super::plot::{Bars, HUES, Line, Plot};
+use super::scale::Scale;
+use crate::latency::Latency;
+use crate::plan::Axis;
+use crate::report::{EndUse, Point, Report};
+use crate::units::{about_size, count, nanos};
+
+/// A plot with its heading and a sentence on how to read it.
+#[derive(Clone, Debug)]
+pub(super) struct Chart {
+    pub(super) name: &'static str,
+    pub(super) how: &'static str,
+    pub(super) plot: Plot,
+}
+
+/// Words that fit below a plot.
+const WORDS_MAX: usize = 9;
+
+/// Those that a report has figures for.
+pub(super) fn charts(report: &Report, baseline: Option<&Report>) -> Vec<Chart> {
+    let by_axis = report.axis.filter(|_| report.points.len() > 1);
+    let all = [
+        by_axis.and_then(|axis| throughput(report, axis, baseline)),
+        by_axis.and_then(|axis| latency_by_axis(report, axis)),
+        latency_by_percentile(report, baseline),
+        processor_time(report),
+        memory(report),
+    ];
+    all.into_iter().flatten().collect()
+}
+
+fn throughput(report: &Report, axis: Axis, baseline: Option<&Report>) -> Option<Chart> {
+    let (name, how) = match axis {
+        Axis::InFlight | Axis::Connections => (
+            "Throughput by concurrency",
+            "Calls that ended well, a second. Where the line is flat, more at once only wait longer.",
+        ),
+        Axis::Rate => {
+            ("Answered by offered rate", "Calls that ended well, a second, against those that were due.")
+        }
+        Axis::Size => ("Throughput by payload", "Calls that ended well, a second."),
+    };
+    let line = |report: &Report, name: &str, dashed| Line {
+        name: name.to_owned(),
+        hue: 0,
+        dashed,
+        dots: !dashed,
+        points: report.points.iter().filter_map(|p| Some((p.value?, p.per_s))).collect(),
+    };
+    let mut lines = vec![line(report, "this run", false)];
+    lines.extend(baseline.map(|baseline| line(baseline, "baseline", true)));
+    let most = lines.iter().flat_map(|line| &line.points).map(|(_, y)| *y).fold(0.0, f64::max);
+    let plot = Plot {
+        title: name.to_owned(),
+        x: along(report, axis),
+        x_name: described(axis).to_owned(),
+        y: Scale::from_zero(most, |n| format!("{}/s", count(n))),
+        lines,
+        bars: Vec::new(),
+    };
+    Some(Chart { name, how, plot })
+}
+
+/// The values of the axis: side by side by their logarithms, but rates as they are.
+fn along(report: &Report, axis: Axis) -> Scale {
+    let values: Vec<f64> = report.points.iter().filter_map(|p| p.value).collect();
+    match axis {
+        Axis::Rate => {
+            let most = values.iter().copied().fold(0.0, f64::max);
+            Scale::from_zero(most, count)
+        }
+        _ => Scale::log_at(&values, |n| axis.show(n)).at_most(WORDS_MAX),
+    }
+}
+
+fn described(axis: Axis) -> &'static str {
+    match axis {
+        Axis::InFlight => "calls in flight on each connection",
+        Axis::Connections => "connections",
+        Axis::Rate => "calls due, a second",
+        Axis::Size => "bytes of payload",
+    }
+}
+
+fn latency_by_axis(report: &Report, axis: Axis) -> Option<Chart> {
+    let (name, how) = match axis {
+        Axis::Rate => (
+            "Latency under rate",
+            "From when a call was due to its end: a server that stalls is charged for all who waited.",
+        ),
+        Axis::InFlight | Axis::Connections => {
+            ("Latency by concurrency", "From the begin of a call to its end.")
+        }
+        Axis::Size => ("Latency by payload", "From the begin of a call to its end."),
+    };
+    let kinds: [(&str, Of); 3] = [("p50", |l| l.p50_ns), ("p99", |l| l.p99_ns), ("p99.9", |l| l.p99_9_ns)];
+    let lines: Vec<Line> = kinds
+        .into_iter()
+        .enumerate()
+        .map(|(hue, (name, of))| Line {
+            name: name.to_owned(),
+            hue,
+            dashed: false,
+            dots: true,
+            points: report
+                .points
+                .iter()
+                .filter_map(|p| Some((p.value?, of(p.latency.as_ref()?) as f64)))
+                .collect(),
+        })
+        .collect();
+    let y = around(&lines)?;
+    let (x, x_name) = (along(report, axis), described(axis).to_owned());
+    Some(Chart { name, how, plot: Plot { title: name.to_owned(), x, x_name, y, lines, bars: Vec::new() } })
+}
+
+/// A scale of times that has all of these points.
+fn around(lines: &[Line]) -> Option<Scale> {
+    let times = || lines.iter().flat_map(|line| &line.points).map(|(_, y)| *y);
+    times().next()?;
+    let (least, most) = (times().fold(f64::INFINITY, f64::min), times().fold(1.0, f64::max));
+    Some(Scale::log(least.max(1.0), most, nanos))
+}
+
+fn latency_by_percentile(report: &Report, baseline: Option<&Report>) -> Option<Chart> {
+    let line = |name: String, hue, dashed, latency: &Latency| Line {
+        name,
+        hue,
+        dashed,
+        dots: false,
+        points: latency.ranks.iter().map(|rank| (rank.percentile, rank.ns as f64)).collect(),
+    };
+    let with = || report.points.iter().filter_map(|p| Some((p, p.latency.as_ref()?)));
+    let shown: Vec<(&Point, &Latency)> = evenly(with().collect(), HUES);
+    let mut lines: Vec<Line> = Vec::new();
+    for (hue, (point, latency)) in shown.iter().enumerate() {
+        lines.push(line(label(report, point.value), hue, false, latency));
+        let before = baseline.and_then(|b| b.points.iter().find(|before| before.value == point.value));
+        if let Some(before) = before.and_then(|before| before.latency.as_ref()) {
+            lines.push(line(format!("{}, baseline", label(report, point.value)), hue, true, before));
+        }
+    }
+    if let ([(point, _)], Some(service)) = (&shown[..], shown.first().and_then(|(p, _)| p.service.as_ref())) {
+        lines.push(line(
+            format!("{}, from when it was begun", label(report, point.value)),
+            1,
+            false,
+            service,
+        ));
+    }
+    let most = shown.iter().map(|(_, latency)| latency.count).max()?;
+    let plot = Plot {
+        title: "Latency by percentile".to_owned(),
+        // As many nines as there are calls to tell them apart.
+        x: Scale::nines((most as f64).log10().floor().clamp(1.0, 6.0) as u32),
+        x_name: "of all calls".to_owned(),
+        y: around(&lines)?,
+        lines,
+        bars: Vec::new(),
+    };
+    let how = "How long the fastest so many per cent of the calls took at most. Each step to the right has a tenth of the calls left.";
+    Some(Chart { name: "Latency by percentile", how, plot })
+}
+
+/// At most so many of them, the first and the last among these.
+fn evenly<T: Clone>(all: Vec<T>, most: usize) -> Vec<T> {
+    if all.len() <= most {
+        return all;
+    }
+    (0..most).map(|n| all[n * (all.len() - 1) / (most - 1)].clone()).collect()
+}
+
+fn processor_time(report: &Report) -> Option<Chart> {
+    let plot = ends(report, "Processor time for a call", |used| used.cpu_us_per_call, |us| nanos(us * 1e3))?;
+    let how = "All threads of each process, by the calls that ended well while it was measured.";
+    Some(Chart { name: "Processor time for a call", how, plot })
+}
+
+fn memory(report: &Report) -> Option<Chart> {
+    let plot = ends(report, "Memory for a connection", |used| used.bytes_per_connection, about_size)?;
+    let how = "What each process grew by from the first connections to all of them, with their objects. What it had \
+               freed before is used again, so later points of a curve may show less.";
+    Some(Chart { name: "Memory for a connection", how, plot })
+}
+
+/// Bars of both ends at each point; `None` if nothing is known of either.
+fn ends(
+    report: &Report,
+    title: &str,
+    of: impl Fn(&EndUse) -> Option<f64>,
+    show: impl Fn(f64) -> String,
+) -> Option<Plot> {
+    let points = &report.points;
+    let bars = [
+        Bars { name: "client".to_owned(), hue: 0, heights: points.iter().map(|p| of(&p.client)).collect() },
+        Bars { name: "server".to_owned(), hue: 1, heights: points.iter().map(|p| of(&p.server)).collect() },
+    ];
+    let known = || bars.iter().flat_map(|bars| &bars.heights).flatten().copied();
+    known().next()?;
+    Some(Plot {
+        title: title.to_owned(),
+        x: Scale::places(points.iter().map(|p| label(report, p.value)).collect()).at_most(WORDS_MAX),
+        x_name: report.axis.map_or("work", described).to_owned(),
+        y: Scale::from_zero(known().fold(0.0, f64::max), show),
+        lines: Vec::new(),
+        bars: bars.to_vec(),
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::report::samples;
+
+    fn names(report: &Report) -> Vec<&'static str> {
+        charts(report, None).iter().map(|chart| chart.name).collect()
+    }
+
+    #[test]
+    fn a_curve_has_all_plots_and_a_single_point_those_of_a_point() {
+        let mut report = samples::curve(1.0);
+        let of_a_point = ["Latency by percentile", "Processor time for a call", "Memory for a connection"];
+        assert_eq!(names(&report)[..2], ["Throughput by concurrency", "Latency by concurrency"]);
+        assert_eq!(names(&report)[2..], of_a_point);
+        report.points.truncate(1);
+        report.axis = None;
+        assert_eq!(names(&report), of_a_point);
+        report.points.clear();
+        assert!(names(&report).is_empty());
+    }
+
+    #[test]
+    fn a_baseline_is_drawn_in_dashes_beside_each_line() {
+        let (before, now) = (samples::curve(1.0), samples::curve(2.0));
+        for chart in &charts(&now, Some(&before))[..1] {
+            let dashed = chart.plot.lines.iter().filter(|line| line.dashed).count();
+            assert_eq!((dashed, chart.plot.lines.len()), (1, 2));
+        }
+    }
+
+    #[test]
+    fn of_many_the_first_and_the_last_are_shown() {
+        assert_eq!(evenly((1..=20).collect(), 4), [1, 7, 13, 20]);
+        assert_eq!(evenly(vec![1, 2], 4), [1, 2]);
+    }
+}

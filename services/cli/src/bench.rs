@@ -1,0 +1,97 @@
+//! `duologue bench`: a server, or a run and its report.
+
+use std::process::ExitCode;
+
+use benches::{Access, AccessError, Report, Target};
+use tracing_subscriber::EnvFilter;
+
+use crate::cli::{AccessArgs, RunArgs, ServeArgs};
+use crate::files::Files;
+use crate::progress::Progress;
+use crate::signal::StopSignal;
+use crate::{BAD_INPUT, FAILED, complain};
+
+/// Serves until Ctrl-C.
+pub(crate) async fn serve(args: ServeArgs) -> ExitCode {
+    log_from("warn");
+    let access = match access(&args.access) {
+        Ok(access) => access,
+        Err(error) => return complain(&error, BAD_INPUT),
+    };
+    let cores = || std::thread::available_parallelism().map_or(1, |n| n.get() as u32);
+    let threads = args.threads.unwrap_or_else(cores);
+    match benches::serve(&args.bind, threads, &access).await {
+        Ok(node) => {
+            println!("listening on {}", node.local_addr());
+            println!("node id {}", node.id());
+            node.run().await;
+            ExitCode::SUCCESS
+        }
+        Err(error) => complain(&error, FAILED),
+    }
+}
+
+/// Measures, and reports whatever came of it.
+pub(crate) async fn run(args: RunArgs) -> ExitCode {
+    log_from("error");
+    let plan = match args.plan() {
+        Ok(plan) => plan,
+        Err(error) => return complain(&*error, BAD_INPUT),
+    };
+    let access = match access(&args.access) {
+        Ok(access) => access,
+        Err(error) => return complain(&error, BAD_INPUT),
+    };
+    let files = match Files::check(&args, &plan) {
+        Ok(files) => files,
+        Err(error) => return complain(&error, BAD_INPUT),
+    };
+    let mut signal = match StopSignal::new() {
+        Ok(signal) => signal,
+        Err(error) => return complain(&error, FAILED),
+    };
+    let mut told = FAILED;
+    let progress = Progress::new();
+    let target = Target { address: args.address.clone(), access };
+    let stop = async {
+        told = signal.wait().await;
+        progress.say("stopping; once more to end at once");
+        tokio::spawn(async move { std::process::exit(signal.wait().await.into()) });
+    };
+    let report = benches::run(plan, target, |news| progress.show(&news), stop).await;
+    progress.finish();
+    end(&report, &files, told)
+}
+
+/// Writes the report; the exit code is what became of the run.
+fn end(report: &Report, files: &Files, told: u8) -> ExitCode {
+    print!("{}", benches::table(report, files.baseline.as_ref()));
+    let written = files.write(report);
+    if let Err(error) = &written {
+        return complain(error, FAILED);
+    }
+    match &report.stopped {
+        Some(stopped) => {
+            eprintln!("error: {}", stopped.reason);
+            for path in files.paths() {
+                eprintln!("what was measured until then is in {}, marked as partial", path.display());
+            }
+            ExitCode::from(if stopped.told { told } else { FAILED })
+        }
+        None if report.is_empty() => {
+            eprintln!("error: no call has succeeded");
+            ExitCode::from(FAILED)
+        }
+        None => ExitCode::SUCCESS,
+    }
+}
+
+fn access(args: &AccessArgs) -> Result<Access, AccessError> {
+    Access::new(args.key.as_deref(), &args.trust)
+}
+
+/// The log of the libraries, on standard error: as `RUST_LOG` says, or from this level on.
+fn log_from(level: &str) {
+    let filter = EnvFilter::try_from_default_env().unwrap_or_else(|_| EnvFilter::new(level));
+    tracing_subscriber::fmt().with_env_filter(filter).with_target(false).with_writer(std::io::stderr).init();
+}

@@ -1,0 +1,57 @@
+//! The `duologue` command. So far it has `bench`: measuring a link, with a server on one machine and a load on another.
+//!
+//! What is measured and how is the business of the crate `duologue-benches`; here are the command line, the progress on the
+//! screen, the files and the exit codes.
+
+mod bench;
+mod cli;
+mod files;
+mod progress;
+mod signal;
+
+use std::process::ExitCode;
+
+use clap::Parser;
+
+use cli::{BenchCommand, Cli, Command};
+
+#[global_allocator]
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+
+/// The work was not done, or not to its end.
+const FAILED: u8 = 1;
+/// What was asked for makes no sense, as clap has it too.
+const BAD_INPUT: u8 = 2;
+
+fn main() -> ExitCode {
+    let cli = Cli::parse();
+    let runtime = match tokio::runtime::Builder::new_multi_thread().worker_threads(1).enable_all().build() {
+        Ok(runtime) => runtime,
+        Err(error) => return complain(&error, FAILED),
+    };
+    let Command::Bench(command) = cli.command;
+    let code = runtime.block_on(async {
+        match command {
+            BenchCommand::Serve(args) => bench::serve(args).await,
+            BenchCommand::Run(args) => bench::run(*args).await,
+        }
+    });
+    runtime.shutdown_background();
+    code
+}
+
+/// Says what is wrong; the exit code is that.
+fn complain(error: &dyn std::error::Error, code: u8) -> ExitCode {
+    let mut text = error.to_string();
+    let mut source = error.source();
+    while let Some(error) = source {
+        let more = error.to_string();
+        // Some errors have the text of their sources in their own.
+        if !text.contains(&more) {
+            text = format!("{text}: {more}");
+        }
+        source = error.source();
+    }
+    eprintln!("error: {text}");
+    ExitCode::from(code)
+}

@@ -1,0 +1,393 @@
+//! `duologue bench` as it is used: a server and a run as two processes, their files, words and exit codes.
+//!
+//! Nothing here asks how fast it was. Every wait is for a line or an end, and fails after two minutes.
+#![cfg(unix)]
+#![allow(clippy::unwrap_used, reason = "helpers of tests, where clippy does not see that")]
+
+mod process;
+
+use std::path::PathBuf;
+
+use duologue::Node;
+use duologue::prelude::*;
+use process::{Process, Said};
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
+use tempfile::TempDir;
+
+/// A server that ends with the test.
+struct Server {
+    process: Process,
+    address: String,
+}
+
+impl Server {
+    fn start(args: &[&str]) -> Server {
+        let args = [&["serve", "--bind", "127.0.0.1:0", "--threads", "1"], args].concat();
+        let mut process = Process::start(&args);
+        let address = process.line_of_output("listening on ");
+        Server { process, address }
+    }
+}
+
+/// A folder for reports, and the runs that write them.
+struct Bench(TempDir);
+
+impl Bench {
+    fn new() -> Bench {
+        Bench(TempDir::new().unwrap())
+    }
+
+    fn path(&self, name: &str) -> PathBuf {
+        self.0.path().join(name)
+    }
+
+    /// A short run that writes both reports.
+    fn start(&self, address: &str, args: &[&str]) -> Process {
+        let (json, html) = (self.path("report.json"), self.path("report.html"));
+        let files = ["--json", json.to_str().unwrap(), "--html", html.to_str().unwrap()];
+        let mut all = vec!["run", address];
+        all.extend(files);
+        if !args.contains(&"--duration") {
+            all.extend(["--duration", "200ms"]);
+        }
+        all.extend(["--warm-up", "20ms"]);
+        all.extend(args);
+        Process::start(&all)
+    }
+
+    fn run(&self, address: &str, args: &[&str]) -> Said {
+        self.start(address, args).end()
+    }
+
+    /// The same, which has to come to its end.
+    fn measure(&self, address: &str, args: &[&str]) -> (Said, Value) {
+        let said = self.run(address, args);
+        assert_eq!(said.code, Some(0), "{args:?}: {said:?}");
+        let report = self.report();
+        assert_eq!(report["complete"], true);
+        (said, report)
+    }
+
+    fn report(&self) -> Value {
+        serde_json::from_str(&std::fs::read_to_string(self.path("report.json")).unwrap()).unwrap()
+    }
+
+    fn page(&self) -> String {
+        std::fs::read_to_string(self.path("report.html")).unwrap()
+    }
+}
+
+fn rising(latency: &Value) {
+    let steps = ["min_ns", "p50_ns", "p90_ns", "p99_ns", "p99_9_ns", "p99_99_ns", "max_ns"];
+    let steps: Vec<u64> = steps.iter().map(|step| latency[step].as_u64().unwrap()).collect();
+    assert!(steps[0] > 0 && steps.is_sorted(), "{steps:?}");
+    let ranks = latency["ranks"].as_array().unwrap();
+    let ranks: Vec<(f64, u64)> =
+        ranks.iter().map(|r| (r["percentile"].as_f64().unwrap(), r["ns"].as_u64().unwrap())).collect();
+    assert!(ranks.windows(2).all(|w| w[0].0 <= w[1].0 && w[0].1 <= w[1].1), "{ranks:?}");
+}
+
+/// What every point has to have.
+fn whole(point: &Value) {
+    assert_eq!(point["complete"], true);
+    assert_eq!((&point["failed"], &point["failures"]), (&Value::from(0), &Value::from(Vec::<Value>::new())));
+    assert!(point["calls"].as_u64().unwrap() > 0, "{point}");
+    assert!(point["per_s"].as_f64().unwrap() > 0.0 && point["seconds"].as_f64().unwrap() >= 0.2, "{point}");
+    rising(&point["latency"]);
+    for end in ["client", "server"] {
+        let used = &point[end];
+        if cfg!(target_os = "linux") {
+            assert!(used["cpu_us_per_call"].is_f64() && used["cpu_s"].is_f64(), "{end}: {used}");
+            assert!(used["rss_bytes"].as_u64().unwrap() > 0, "{end}: {used}");
+        } else {
+            assert!(used["missing"].as_str().unwrap().contains("on Linux only"), "{end}: {used}");
+        }
+    }
+}
+
+#[test]
+fn every_work_is_measured_at_both_ends() {
+    let (server, bench) = (Server::start(&[]), Bench::new());
+    for (work, moves) in [
+        ("add", false),
+        ("echo:1KiB", true),
+        ("callback", false),
+        ("stream:64B", true),
+        ("bulk:256KiB", true),
+        ("handles", false),
+        ("connect", false),
+    ] {
+        let (said, report) = bench.measure(&server.address, &["--work", work, "--in-flight", "4"]);
+        let points = report["points"].as_array().unwrap();
+        assert_eq!((points.len(), &report["knobs"]["load"]["name"]), (1, &Value::from(work)));
+        whole(&points[0]);
+        assert_eq!(points[0]["bytes"].as_u64().unwrap() > 0, moves, "{work}");
+        assert!(said.stdout.starts_with(&format!("{work} at {}: ", server.address)), "{said:?}");
+        let page = bench.page();
+        assert!(page.starts_with("<!doctype html>") && page.ends_with("</html>\n"), "{work}");
+        assert!(page.contains("<h2>Latency by percentile</h2>"), "{work}");
+    }
+}
+
+#[test]
+fn a_mix_is_measured_as_a_whole_and_by_its_works() {
+    let (server, bench) = (Server::start(&[]), Bench::new());
+    std::fs::write(bench.path("mix.toml"), "add = 3\n\"echo:64\" = 1\n").unwrap();
+    let work = format!("mixed:{}", bench.path("mix.toml").display());
+    let (said, report) = bench.measure(&server.address, &["--work", &work]);
+    let point = &report["points"][0];
+    whole(point);
+    let parts = point["parts"].as_array().unwrap();
+    let of = |part: &Value| (part["work"].as_str().unwrap().to_owned(), part["weight"].as_u64().unwrap());
+    assert_eq!(parts.iter().map(of).collect::<Vec<_>>(), [("add".to_owned(), 3), ("echo:64B".to_owned(), 1)]);
+    let calls: u64 = parts.iter().map(|part| part["calls"].as_u64().unwrap()).sum();
+    assert_eq!(calls, point["calls"].as_u64().unwrap());
+    assert!(said.stdout.contains("\nby work:\n"), "{said:?}");
+}
+
+#[test]
+fn an_open_loop_accounts_for_every_call_that_was_due() {
+    let (server, bench) = (Server::start(&[]), Bench::new());
+    let (_, report) = bench.measure(&server.address, &["--rate", "500"]);
+    let point = &report["points"][0];
+    let answered = point["latency"]["count"].as_u64().unwrap();
+    assert_eq!(answered + point["failed"].as_u64().unwrap(), 100, "500 a second for 200 ms: {point}");
+    rising(&point["latency"]);
+    rising(&point["service"]);
+    // A call is not begun before it is due.
+    assert!(point["service"]["max_ns"].as_u64() <= point["latency"]["max_ns"].as_u64());
+}
+
+#[test]
+fn a_curve_has_a_point_for_each_value() {
+    let (server, bench) = (Server::start(&[]), Bench::new());
+    let (_, report) = bench.measure(&server.address, &["--sweep", "in-flight=1,4,16"]);
+    let points = report["points"].as_array().unwrap();
+    let values: Vec<f64> = points.iter().map(|point| point["value"].as_f64().unwrap()).collect();
+    assert_eq!((values, &report["axis"]), (vec![1.0, 4.0, 16.0], &Value::from("in-flight")));
+    points.iter().for_each(whole);
+    assert!(bench.page().contains("<h2>Throughput by concurrency</h2>"));
+}
+
+#[test]
+fn rates_in_per_cent_are_of_what_a_closed_loop_reached() {
+    let (server, bench) = (Server::start(&[]), Bench::new());
+    let (_, report) = bench.measure(&server.address, &["--sweep", "rate=10%,20%", "--in-flight", "8"]);
+    whole(&report["ceiling"]);
+    let ceiling = report["ceiling"]["per_s"].as_f64().unwrap();
+    let points = report["points"].as_array().unwrap();
+    let parts: Vec<f64> =
+        points.iter().map(|p| (p["value"].as_f64().unwrap() / ceiling * 100.0).round()).collect();
+    assert_eq!(parts, [10.0, 20.0]);
+    assert!(bench.page().contains("<h2>Latency under rate</h2>"));
+}
+
+#[test]
+fn many_connections_and_objects_are_loaded_together() {
+    let (server, bench) = (Server::start(&[]), Bench::new());
+    let many =
+        ["--connections", "60", "--threads", "2", "--objects", "3", "--in-flight", "2", "--connecting", "16"];
+    let (said, report) = bench.measure(&server.address, &many);
+    let point = &report["points"][0];
+    whole(point);
+    if cfg!(target_os = "linux") {
+        assert!(point["server"]["bytes_per_connection"].is_f64(), "{point}");
+    }
+    assert!(said.stdout.contains(": 60 connections × 2 in flight, 3 objects each on one lane, "), "{said:?}");
+    let own = ["--lanes", "own", "--objects", "4", "--work", "callback"];
+    let (said, report) = bench.measure(&server.address, &own);
+    whole(&report["points"][0]);
+    assert!(said.stdout.contains("4 objects each on lanes of their own"), "{said:?}");
+}
+
+#[test]
+fn a_run_is_compared_with_an_earlier_one() {
+    let (server, bench) = (Server::start(&[]), Bench::new());
+    bench.measure(&server.address, &[]);
+    let before = bench.path("before.json");
+    std::fs::rename(bench.path("report.json"), &before).unwrap();
+    let before = before.to_str().unwrap();
+    let (said, _) = bench.measure(&server.address, &["--baseline", before]);
+    assert!(said.stdout.contains("\nsince 20"), "{said:?}");
+    assert!(said.stdout.contains(" → ") && bench.page().contains("<h2>Since the baseline</h2>"), "{said:?}");
+
+    let said = bench.run(&server.address, &["--work", "echo", "--baseline", before]);
+    let reason = format!("error: --baseline {before}: it measured add, this run measures echo:1KiB");
+    assert_eq!((said.code, said.last_line()), (Some(2), reason.as_str()));
+}
+
+#[test]
+fn a_server_that_dies_leaves_a_partial_report() {
+    let (mut server, bench) = (Server::start(&[]), Bench::new());
+    let mut run = bench.start(&server.address, &["--duration", "10m", "--idle-timeout", "3s"]);
+    run.wait_for("    measuring");
+    server.process.kill();
+    let said = run.end();
+    assert_eq!(said.code, Some(1), "{said:?}");
+    assert!(said.has_line("error: the connection was lost: "), "{said:?}");
+    assert!(said.last_line().ends_with("report.html, marked as partial"), "{said:?}");
+    let report = bench.report();
+    assert_eq!((&report["complete"], &report["stopped"]["told"]), (&Value::from(false), &Value::from(false)));
+    assert_eq!(report["points"].as_array().unwrap().len(), 1);
+    assert_eq!(report["points"][0]["complete"], false);
+    assert!(bench.page().contains("<strong>Partial report.</strong>"));
+}
+
+#[test]
+fn whoever_stops_a_run_keeps_what_was_measured() {
+    let (server, bench) = (Server::start(&[]), Bench::new());
+    let mut run = bench.start(&server.address, &["--duration", "10m"]);
+    run.wait_for("    measuring");
+    run.interrupt();
+    let said = run.end();
+    assert_eq!(said.code, Some(130), "{said:?}");
+    let report = bench.report();
+    assert_eq!((&report["complete"], &report["stopped"]["told"]), (&Value::from(false), &Value::from(true)));
+    assert_eq!(report["points"].as_array().unwrap().len(), 1);
+    assert!(said.stdout.contains("PARTIAL: it was told to stop"), "{said:?}");
+}
+
+#[test]
+fn a_server_that_is_not_there_is_named() {
+    let bench = Bench::new();
+    // Bound, so that nobody else is there, and silent.
+    let nobody = std::net::UdpSocket::bind("127.0.0.1:0").unwrap();
+    let address = nobody.local_addr().unwrap().to_string();
+    let said = bench.run(&address, &["--idle-timeout", "500ms"]);
+    assert_eq!(said.code, Some(1), "{said:?}");
+    assert!(said.has_line(&format!("error: nobody answers at {address}")), "{said:?}");
+    let report = bench.report();
+    assert_eq!((&report["complete"], &report["server"]), (&Value::from(false), &Value::Null));
+    assert!(
+        report["points"].as_array().unwrap().is_empty() && bench.page().contains("Nothing was measured.")
+    );
+}
+
+#[test]
+fn a_server_that_does_not_trust_the_client_refuses_it() {
+    let bench = Bench::new();
+    let (client, key) = (bench.path("client.pem"), bench.path("server.pem"));
+    let (client, key) = (client.to_str().unwrap(), key.to_str().unwrap());
+    let somebody = Identity::generate().unwrap().node_id().to_string();
+    let server = Server::start(&["--key", key, "--trust", &somebody]);
+    let said = bench.run(&server.address, &["--key", client]);
+    assert_eq!(said.code, Some(1), "{said:?}");
+    let id = Identity::load(client).unwrap().node_id();
+    assert!(said.has_line(&format!("start it with --trust {id}")), "{said:?}");
+    assert_eq!(bench.report()["complete"], false);
+    drop(server);
+
+    let server = Server::start(&["--key", key, "--trust", &id.to_string()]);
+    let peer = Identity::load(key).unwrap().node_id().to_string();
+    let (_, report) = bench.measure(&server.address, &["--key", client, "--trust", &peer]);
+    whole(&report["points"][0]);
+}
+
+#[test]
+fn a_server_that_all_machines_can_reach_has_to_say_whom_it_trusts() {
+    let said = Process::start(&["serve", "--bind", "0.0.0.0:0"]).end();
+    assert_eq!(said.code, Some(1), "{said:?}");
+    assert!(said.last_line().contains("say who may connect with --trust ID"), "{said:?}");
+}
+
+/// A bench of a time to come.
+#[service(name = "DuologueBench")]
+trait Later {
+    fn hello(&self) -> LaterHello;
+}
+
+#[derive(Debug, Serialize, Deserialize)]
+struct LaterHello {
+    version: u32,
+    program: String,
+    system: String,
+    cores: u32,
+    threads: u32,
+    mood: String,
+}
+
+/// A bench that has forgotten how to greet.
+#[service(name = "DuologueBench")]
+trait Rude {
+    fn grunt(&self);
+}
+
+struct Stranger;
+
+#[service]
+impl Later for Stranger {
+    fn hello(&self) -> LaterHello {
+        let text = || "tomorrow's".to_owned();
+        LaterHello { version: 999, program: text(), system: text(), cores: 1, threads: 1, mood: text() }
+    }
+}
+
+#[service]
+impl Rude for Stranger {
+    fn grunt(&self) {}
+}
+
+async fn refusal(node: Node) -> (Said, Value) {
+    let address = node.local_addr().to_string();
+    let refused = tokio::task::spawn_blocking(move || {
+        let bench = Bench::new();
+        (bench.run(&address, &[]), bench.report())
+    });
+    let refused = refused.await.unwrap();
+    node.shutdown().await;
+    refused
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_server_of_another_version_is_not_measured() {
+    let servers = [
+        (
+            Node::builder().serve_as::<LaterProxy>(|| Stranger),
+            "is another version of the bench (it is 999, this one is 1)",
+        ),
+        (
+            Node::builder().serve_as::<RudeProxy>(|| Stranger),
+            "is another version of the bench (it does not say which",
+        ),
+        (Node::builder(), "serves `Void` and no bench: start `duologue bench serve` there"),
+    ];
+    for (node, reason) in servers {
+        let (said, report) = refusal(node.bind("127.0.0.1:0").await.unwrap()).await;
+        assert_eq!(said.code, Some(1), "{said:?}");
+        assert!(said.has_line(reason), "{reason}: {said:?}");
+        assert_eq!(
+            (&report["complete"], &report["points"]),
+            (&Value::from(false), &Value::from(Vec::<Value>::new()))
+        );
+    }
+}
+
+#[test]
+fn what_makes_no_sense_is_refused_before_anything_begins() {
+    let cases: [(&[&str], &str); 14] = [
+        (&["--in-flight", "0"], "--in-flight: must be between 1 and 65536"),
+        (&["--connections", "0"], "--connections: must be between 1 and 100000"),
+        (&["--rate", "0"], "--rate: must be above 0 and at most 100000000 calls a second"),
+        (&["--duration", "0s"], "--duration: must be between 10ms and 24h"),
+        (
+            &["--threads", "3", "--connections", "2"],
+            "--threads: 3 for 2 connections: a connection lives on one thread",
+        ),
+        (&["--work", "echo:17MiB"], "echo:17MiB: the size must be between 0B and 16777152B"),
+        (&["--work", "echo:64", "--size", "64"], "echo:64B says its size already: leave the other one out"),
+        (&["--work", "sing"], "`sing` is no work: there are add, echo, "),
+        (&["--work", "mixed:nowhere.toml"], "nowhere.toml: cannot be read: "),
+        (&["--rate", "10", "--sweep", "in-flight=1,2"], "with --rate the loop is open: "),
+        (&["--sweep", "in-flight=1,x"], "`x` is no value for in-flight"),
+        (&["--work", "connect", "--connections", "2"], "--connections: connect makes its own: "),
+        (&["--json", "nowhere/report.json"], "--json nowhere/report.json: its folder does not exist"),
+        (&["--trust", "me"], "--trust me: "),
+    ];
+    for (args, reason) in cases {
+        let said = Process::start(&[&["run", "127.0.0.1:1"], args].concat()).end();
+        assert_eq!(said.code, Some(2), "{args:?}: {said:?}");
+        assert!(said.has_line(reason), "{args:?}: {said:?}");
+        assert_eq!(said.stdout, "", "{args:?}");
+    }
+}

@@ -1,0 +1,74 @@
+//! Measuring a link: what it carries, how long calls take on it, and what both ends pay.
+//!
+//! The `duologue` command has a bench (package `duologue-cli`, in the repository's `services/cli`). One end is loaded, the other one loads it:
+//!
+//! ```sh
+//! cargo build --release -p duologue-cli          # target/release/duologue
+//! duologue bench serve                           # prints where it listens, and its node id
+//! duologue bench run 127.0.0.1:18863 --work add --html report.html
+//! ```
+//!
+//! Standard output gets a table; `--json FILE` keeps the report, `--html FILE` makes a page with plots that needs nothing
+//! else to be read. `--baseline FILE` compares with the JSON of an earlier run, in the table and on the page.
+//!
+//! # Across two machines
+//!
+//! Each end has a lasting key and trusts the other one's id, as any node does ([`security`](crate::manual::security)). A server prints its id;
+//! a client that is not trusted is told the id that the server has to trust.
+//!
+//! ```sh
+//! duologue bench serve --bind 0.0.0.0:18863 --key server.pem --trust CLIENT_ID
+//! duologue bench run HOST:18863 --key client.pem --trust SERVER_ID
+//! ```
+//!
+//! # What is done
+//!
+//! | `--work` | one call of it |
+//! |---|---|
+//! | `add` | a sum of two numbers |
+//! | `echo:SIZE` | bytes there and back; 1 KiB if no size is said |
+//! | `callback` | a call during which the server calls a closure of the client |
+//! | `stream:SIZE` | a stream of 64 items of that size from the server, read to its end |
+//! | `bulk:SIZE` | a stream of bytes of that size from the server, read to its end; 64 MiB if no size is said |
+//! | `handles` | an object of the client handed over for one of the server; both are dropped |
+//! | `connect` | a connection from the first packet to the greeting; closing it again is not counted |
+//! | `mixed:FILE` | any of these but `connect`, by weight; `benches/mixes/everyday.toml` is an example |
+//!
+//! # How much of it
+//!
+//! A **closed loop** keeps `--in-flight` calls under way on each of `--connections` connections: a call begins where another ends.
+//! It finds what both ends can do at most. Its latency is that of a queue which is always full.
+//!
+//! An **open loop** (`--rate N`) begins N calls a second over all connections, whatever became of those before, as callers do who
+//! do not know of each other. The latency of each counts from when it was *due*: a server that stalls for 100 ms is charged for
+//! all who had to wait, and not for one of them ("coordinated omission" is leaving them out). "Begun" in the report counts
+//! from when the call was made; between both lie the waits of the client. Calls that have no answer five seconds after the end are
+//! counted as unanswered, and their ages are in the latencies.
+//!
+//! ```sh
+//! duologue bench run HOST:18863 --sweep in-flight=1,4,16,64,256,1024,4096      # throughput by concurrency
+//! duologue bench run HOST:18863 --sweep rate=25%,50%,75%,90% --html rate.html  # latency under rate
+//! duologue bench run HOST:18863 --work echo --sweep size=64,1KiB,16KiB,256KiB
+//! duologue bench run HOST:18863 --sweep connections=1,10,100,1000              # memory for a connection, too
+//! ```
+//!
+//! Rates in per cent are of what a closed loop reaches, which is measured first. Further knobs: `--objects` (on each connection,
+//! called in turn), `--lanes shared|own|N`, `--threads` (each a node with its share of the connections), `--duration`,
+//! `--warm-up`, `--size`. `duologue bench run --help` says all of them; what makes no sense together is refused with
+//! the reason.
+//!
+//! # To know
+//!
+//! * **Both ends are measured.** Processor time and memory are those of the whole processes; the server says its own. They come from
+//!   `/proc/self`, hence on Linux only: elsewhere the report says so. The kernel counts processor time in hundredths of a second:
+//!   measure for seconds, not for milliseconds.
+//! * **Every call is timed**, and percentiles are right to three digits (HdrHistogram). The longest is the longest there was.
+//! * **A call is timed by who makes it**: each thread of the client has its connections and their callers beside each other, as in a
+//!   program that runs on its node's threads. A caller elsewhere in a program adds two hops between threads.
+//! * **An open loop wakes up late**, by some 60 µs, where its calls come far apart: that is in the latency from when a call was due, and not
+//!   in that from when it was begun.
+//! * **A run that cannot come to its end** (the server dies, refuses, is of another version, or Ctrl-C) still writes its
+//!   report, marked as partial and with the reason. The exit code is 1, of Ctrl-C 130; 2 if what was asked for makes no sense.
+//! * **The server's limits are wide**, so that no load is refused: it is no server for anything else. Whoever may connect to it may
+//!   load it: let it listen on loopback, or trust but the machine that measures.
+//! * On one machine both ends share the cores: the figures are those of the machine, not of the link.
