@@ -360,10 +360,10 @@ impl Peer {
         Peer::greet(endpoint, link, hello).await
     }
 
-    /// The same on a simulated network, with the usual settings.
-    pub async fn dial_on(network: &Network, node: SocketAddr) -> Peer {
-        let ((identity, trust), config) = (nobody(), Config::default());
-        let endpoint = Endpoint::dialer_on(network, network.machine(), &identity, &trust, &config);
+    /// The same on a simulated network.
+    pub async fn dial_on(network: &Network, node: SocketAddr, config: &Config) -> Peer {
+        let (identity, trust) = nobody();
+        let endpoint = Endpoint::dialer_on(network, network.machine(), &identity, &trust, config);
         let endpoint = endpoint.expect("an endpoint");
         let link = endpoint.connect_addr(node).await.expect("the node lets it in");
         Peer::greet(endpoint, link, Hello::default()).await

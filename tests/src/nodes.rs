@@ -4,13 +4,14 @@
 
 use std::future::{Future, poll_fn};
 use std::pin::Pin;
+use std::sync::atomic::{AtomicU8, Ordering};
 use std::task::{Context, Poll};
 use std::time::Duration;
 
 use duologue::{Connection, Factory, Node, NodeBuilder, NodeStats, Proxy};
 
-/// How long a test may take, however loaded the machine is.
-pub const PATIENCE: Duration = Duration::from_secs(30);
+/// How long a test may take: far longer than any does, however loaded the machine is, for only one that hangs is to be ended by it.
+pub const PATIENCE: Duration = Duration::from_secs(120);
 
 /// Runs a test on a thread of its own with a plain tokio runtime, as a user's program would, and bounds it.
 ///
@@ -63,6 +64,14 @@ pub async fn pair_of(server: NodeBuilder, client: NodeBuilder) -> Pair {
 /// A node that listens on a free port.
 pub async fn listen(builder: NodeBuilder) -> Node {
     builder.bind("127.0.0.1:0").await.expect("the node starts and binds")
+}
+
+/// An address of loopback that nobody else is given, so that it is free whenever it is bound: of this process and this call alone, at
+/// a port that no socket gets by itself.
+pub fn own_address() -> String {
+    static CALLS: AtomicU8 = AtomicU8::new(1);
+    let [_, _, high, low] = std::process::id().to_be_bytes();
+    format!("127.{high}.{low}.{}:18861", CALLS.fetch_add(1, Ordering::Relaxed))
 }
 
 /// A new connection from `client` to `server`.

@@ -204,6 +204,8 @@ async fn connections(stage: &Stage, peak: &mut Peak) {
             let thing = store.make(n).await.unwrap();
             open.push((connection, store, thing));
         }
+        // Those of the time before are gone.
+        stage.server.until(|stats| stats.connections == CONNECTIONS_AT_ONCE).await;
         peak.look(stage);
         for (n, (connection, _store, thing)) in open.into_iter().enumerate() {
             assert_eq!(thing.number().await, Ok(n as u64));

@@ -3,6 +3,7 @@
 #![allow(clippy::unwrap_used, reason = "in tests a panic is the report")]
 
 use std::net::SocketAddr;
+use std::sync::atomic::{AtomicU8, Ordering};
 use std::time::Duration;
 
 use duologue_transport::{
@@ -11,6 +12,14 @@ use duologue_transport::{
 };
 
 const LOOPBACK: &str = "127.0.0.1:0";
+
+/// An address that nobody else is given, so that it is still free when it is bound a second time: of this process and this call alone,
+/// at a port that no socket gets by itself.
+fn own_address() -> SocketAddr {
+    static CALLS: AtomicU8 = AtomicU8::new(1);
+    let [_, _, high, low] = std::process::id().to_be_bytes();
+    SocketAddr::from(([127, high, low, CALLS.fetch_add(1, Ordering::Relaxed)], 18861))
+}
 
 fn identity() -> Identity {
     Identity::generate().unwrap()
@@ -105,9 +114,8 @@ async fn a_known_host_is_remembered_and_its_change_refused() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("known_hosts");
     let client = dialer(&Trust::known_hosts(&path));
-    let anyone = Trust::danger_anyone();
-    let first = server(&anyone);
-    let address = first.local_addr();
+    let (anyone, address) = (Trust::danger_anyone(), own_address());
+    let first = Endpoint::bind(address, &identity(), &anyone, &Config::default()).unwrap();
     for _ in 0..2 {
         linked(&client, &first).await;
     }
@@ -413,11 +421,11 @@ async fn a_dropped_incoming_is_refused() {
 async fn crashed(server: &Identity, config: &Config) -> (SocketAddr, Link, Endpoint) {
     let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(1).enable_all().build().unwrap();
     let anyone = Trust::danger_anyone();
+    let address = own_address();
     let endpoint = {
         let _inside = runtime.enter();
-        bind(server, &anyone, config)
+        Endpoint::bind(address, server, &anyone, config).unwrap()
     };
-    let address = endpoint.local_addr();
     let accepting = runtime.spawn(async move {
         let link = accept_one(&endpoint).await.unwrap();
         let (mut send, _recv) = link.accept().await.unwrap();
@@ -439,7 +447,7 @@ async fn crashed(server: &Identity, config: &Config) -> (SocketAddr, Link, Endpo
 #[tokio::test]
 async fn a_silent_peer_ends_the_link_after_the_idle_timeout() {
     let mut config = Config::default();
-    config.idle_timeout = Duration::from_millis(500);
+    config.idle_timeout = Duration::from_secs(2);
     config.keep_alive = Duration::from_millis(100);
     let (_, link, _client) = crashed(&identity(), &config).await;
     assert_eq!(link.closed().await, LinkError::TimedOut);
@@ -454,17 +462,6 @@ async fn a_restarted_peer_ends_its_former_links_at_once() {
     let (address, link, _client) = crashed(&server, &config).await;
     let _restarted = Endpoint::bind(address, &server, &Trust::danger_anyone(), &config).unwrap();
     assert_eq!(link.closed().await, LinkError::Reset);
-}
-
-#[tokio::test]
-async fn quiet_links_stay_alive() {
-    let mut config = Config::default();
-    config.idle_timeout = Duration::from_millis(700);
-    config.keep_alive = Duration::from_millis(50);
-    let (dialed, accepted, _endpoints) = any_link(&config).await;
-    let ended = tokio::time::timeout(Duration::from_millis(1_500), dialed.closed()).await;
-    assert!(ended.is_err(), "{ended:?}");
-    assert_eq!(accepted.close_reason(), None);
 }
 
 #[tokio::test]

@@ -241,6 +241,9 @@ impl NodeBuilder {
         if stray_rule {
             return Err(NodeError::NothingToAllow);
         }
+        if backtraces {
+            crate::object::backtrace::install();
+        }
         config.arbiters = arbiters.unwrap_or(config.arbiters);
         let (workers, thread) = if here {
             (vec![worker_here()?], None)

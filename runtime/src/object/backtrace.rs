@@ -22,24 +22,25 @@ thread_local! {
     static LAST: RefCell<Option<(String, String)>> = const { RefCell::new(None) };
 }
 
-/// From now on panics of this thread are noted, or not.
-pub(crate) fn note(wanted: bool) {
+/// Installs the hook, once for the process. It waits for every panic that is being reported, which may take seconds: nothing for a
+/// thread on which connections wait.
+pub(crate) fn install() {
     static INSTALLED: Once = Once::new();
-    if wanted {
-        INSTALLED.call_once(install);
-    }
-    WANTED.set(wanted);
+    INSTALLED.call_once(|| {
+        let former = take_hook();
+        set_hook(Box::new(move |panic| {
+            if WANTED.try_with(Cell::get).unwrap_or(false) {
+                let place = trimmed(&Backtrace::force_capture().to_string());
+                LAST.set(Some((panic_text(panic.payload()), place)));
+            }
+            former(panic);
+        }));
+    });
 }
 
-fn install() {
-    let former = take_hook();
-    set_hook(Box::new(move |panic| {
-        if WANTED.try_with(Cell::get).unwrap_or(false) {
-            let place = trimmed(&Backtrace::force_capture().to_string());
-            LAST.set(Some((panic_text(panic.payload()), place)));
-        }
-        former(panic);
-    }));
+/// From now on panics of this thread are noted by the hook, or not.
+pub(crate) fn note(wanted: bool) {
+    WANTED.set(wanted);
 }
 
 /// `text` of a panic that was caught on this thread, with its backtrace if that was noted.
@@ -91,6 +92,7 @@ mod tests {
 
     #[test]
     fn a_backtrace_belongs_to_the_panic_that_said_the_same() {
+        install();
         note(true);
         let caught = |text: &'static str| catch_unwind(move || panic!("{text}")).is_err();
         assert!(caught("one"));

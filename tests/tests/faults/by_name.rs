@@ -1,13 +1,13 @@
 //! What is hostile to those who go by name: descriptions of objects, asked for and answered, and values of any kind.
 
 use duologue::prelude::*;
-use duologue::{Caller, Descriptor, DynError, DynProxy, DynService, Method, Value, args};
+use duologue::{Caller, Config, Descriptor, DynError, DynProxy, DynService, Method, Value, args};
 use duologue_tests::hostile::{Frame, Peer, Ref, Server, UNITS, fault, kind, ran, reference, release};
-use duologue_tests::nodes::{run, small};
+use duologue_tests::nodes::{PATIENCE, run, small};
 use duologue_tests::probe::ProbingProxy;
 use serde::{Deserialize, Serialize};
 
-use crate::Victim;
+use crate::{Victim, small_of};
 
 const DESCRIBE: u16 = 2;
 
@@ -20,7 +20,10 @@ struct Page {
 /// A node that holds an object of a peer which answers by hand.
 async fn holder() -> (Node, Connection, Peer, DynProxy) {
     let server = Server::bind();
-    let node = small().start().await.unwrap();
+    let mut config = Config::default();
+    // What makes a hundred and more round trips is not to be ended by its deadline, however busy the machine is.
+    config.call_timeout = PATIENCE;
+    let node = small_of(config).start().await.unwrap();
     let dialing = tokio::spawn(node.connect(server.target()).into_future());
     let mut peer = server.accept().await;
     let connection = dialing.await.unwrap().unwrap();

@@ -5,13 +5,17 @@ use std::time::{Duration, Instant};
 use duologue::prelude::*;
 use duologue::{ConnectionStats, Ended, Ran};
 use duologue_tests::events::events;
-use duologue_tests::nodes::{listen, run, small};
+use duologue_tests::nodes::{listen, own_address, run, small};
 use duologue_tests::probe::{Event, Probe, ProbingProxy};
 use duologue_tests::process::Process;
 
 use crate::{attentive, is_empty, small_of};
 
 const PROGRAM: &str = env!("CARGO_BIN_EXE_fault_peer");
+
+/// What it takes at least to notice a silent peer with the usual settings: 30 s, counted from the last that was heard, which may have
+/// been 10 s before. What is noticed sooner was noticed by something else.
+const USUAL_IDLE_TIME: Duration = Duration::from_secs(20);
 
 #[test]
 fn a_server_killed_during_a_call_is_noticed_within_the_idle_time() {
@@ -35,7 +39,7 @@ fn a_server_killed_during_a_call_is_noticed_within_the_idle_time() {
         let took = killed.elapsed();
         let reason = "nothing was heard of the peer for the idle time".to_owned();
         assert_eq!(error, CallError::Disconnected { ran: Ran::Unknown, reason: reason.clone() });
-        assert!(took < Duration::from_secs(4), "it was noticed after {took:?}");
+        assert!(took < USUAL_IDLE_TIME, "it was noticed after {took:?}");
 
         assert_eq!(connection.closed().await, Ended::TimedOut);
         assert_eq!(heard.next().await, Event::Disconnected { empty: true });
@@ -91,7 +95,7 @@ fn a_client_killed_during_a_call_is_noticed_within_the_idle_time() {
         told.sort_by_key(|event| *event != Event::Stopped);
         assert_eq!(told, [Event::Stopped, Event::Disconnected { empty: true }]);
         assert_eq!(heard.next().await, Event::Dropped);
-        assert!(took < Duration::from_secs(4), "it was noticed after {took:?}");
+        assert!(took < USUAL_IDLE_TIME, "it was noticed after {took:?}");
         node.until(is_empty).await;
     });
 }
@@ -100,7 +104,7 @@ fn a_client_killed_during_a_call_is_noticed_within_the_idle_time() {
 fn a_client_that_just_ends_says_farewell() {
     run(async {
         let (tell, mut heard) = events();
-        // The idle time is far longer than the test: it is the farewell that is heard.
+        // The idle time is far longer: it is the farewell that is heard.
         let node = listen(small().serve(move || Probe::new(&tell))).await;
         let mut client = Process::start(PROGRAM, &["leave", &node.local_addr().to_string()]);
         assert_eq!(client.told("sum").await, "3");
@@ -110,7 +114,7 @@ fn a_client_that_just_ends_says_farewell() {
         assert_eq!(heard.next().await, Event::Disconnected { empty: true });
         assert_eq!(heard.next().await, Event::Dropped);
         let took = ended.elapsed();
-        assert!(took < Duration::from_secs(2), "it was heard after {took:?}");
+        assert!(took < USUAL_IDLE_TIME, "it was heard after {took:?}");
         node.until(is_empty).await;
     });
 }
@@ -121,10 +125,11 @@ fn a_server_that_is_started_again_ends_the_old_connections_at_once() {
         let folder = tempfile::tempdir().unwrap();
         let key = folder.path().join("key.pem");
         let key = key.to_str().unwrap();
-        let mut server = Process::start(PROGRAM, &["serve", "127.0.0.1:0", key]);
+        let place = own_address();
+        let mut server = Process::start(PROGRAM, &["serve", &place, key]);
         let address = server.told("listening").await;
+        assert_eq!(address, place);
 
-        // The idle time is that of the default: 30 s.
         let node = small().start().await.unwrap();
         let connection = node.connect(&address).await.unwrap();
         let probe: ProbingProxy = connection.root().await.unwrap();
@@ -139,7 +144,7 @@ fn a_server_that_is_started_again_ends_the_old_connections_at_once() {
         let took = began.elapsed();
         assert!(matches!(error, CallError::Disconnected { ran: Ran::Unknown, .. }), "{error:?}");
         assert!(error.to_string().contains("was it restarted?"), "{error}");
-        assert!(took < Duration::from_secs(5), "it was noticed after {took:?}");
+        assert!(took < USUAL_IDLE_TIME, "it was noticed after {took:?}");
         assert!(matches!(connection.closed().await, Ended::Lost(_)));
 
         let connection = node.connect(&address).await.unwrap();

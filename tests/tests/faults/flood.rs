@@ -1,13 +1,16 @@
 //! Peers that want too much: replies that nobody reads, calls and streams without end. What they can make a node hold is bounded, and
 //! their neighbours are served.
 
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
-use duologue::{Config, Restart};
+use duologue::{Config, Restart, testing};
+use duologue_tests::events::events;
 use duologue_tests::hostile::{Frame, Hello, Peer, UNITS, control, control_frame, kind, pack, release};
-use duologue_tests::nodes::{run, run_for, settles, small};
-use duologue_tests::probe::{Event, method};
+use duologue_tests::nodes::{run, settles, small};
+use duologue_tests::probe::{Event, Probe, method};
 use duologue_tests::process::Process;
+use tokio::time::Instant;
+use transport::LinkError;
 
 use crate::{Victim, attentive, small_of};
 
@@ -21,11 +24,17 @@ fn stingy() -> transport::Config {
     config
 }
 
-/// A node that holds little and gives up after three seconds.
+/// A node that holds little.
 fn strict() -> Config {
     let mut config = Config::default();
     config.outbox_max = 64 * 1_024;
-    config.transport.idle_timeout = Duration::from_secs(3);
+    config
+}
+
+/// The same that gives up after some seconds: by then, even on a busy machine, its outbox has long been filled.
+fn hasty() -> Config {
+    let mut config = strict();
+    config.transport.idle_timeout = Duration::from_secs(6);
     config.transport.keep_alive = Duration::from_millis(500);
     config
 }
@@ -59,7 +68,7 @@ async fn fill_the_outbox(victim: &mut Victim, peer: &mut Peer, root: u32) -> u32
 #[test]
 fn a_peer_that_never_reads_its_replies_gets_no_further_calls_started_and_is_closed() {
     run(async {
-        let mut victim = Victim::with(strict()).await;
+        let mut victim = Victim::with(hasty()).await;
         let mut peer = Peer::dial_with(victim.address(), &stingy(), Hello::default()).await;
         let root = peer.root().await;
         assert_eq!(victim.heard.next().await, Event::Connected);
@@ -100,16 +109,18 @@ fn a_peer_that_reads_late_gets_everything_in_order() {
 
 #[test]
 fn a_peer_that_reads_slowly_is_not_taken_for_a_dead_one() {
-    run(async {
-        let victim = Victim::with(attentive()).await;
-        let mut peer = Peer::dial_with(victim.address(), &stingy(), Hello::default()).await;
+    testing::run(1, async |world| {
+        let (tell, _heard) = events();
+        let node = world.node().config(attentive()).on_this_thread().serve(move || Probe::new(&tell));
+        let node = node.bind("127.0.0.1:1").await.unwrap();
+        let mut peer = Peer::dial_on(world.network(), node.local_addr(), &stingy()).await;
         let root = peer.root().await;
         want_bytes(&mut peer, root, 0..400).await;
         let began = Instant::now();
         for call in 0..400 {
             assert_eq!(peer.lane.frame().await.call, call);
             // The pace of a slow link, not a wait for anything.
-            tokio::time::sleep(Duration::from_millis(4)).await;
+            tokio::time::sleep(Duration::from_millis(8)).await;
         }
         assert!(began.elapsed() > attentive().transport.idle_timeout, "it took longer than the idle time");
         assert_eq!(peer.lane.ask(&Frame::call(1, root, method::ADD, &(40, 2))).await.value::<i64>(), 42);
@@ -199,7 +210,7 @@ fn a_gone_object_is_not_named_again_for_every_release() {
 #[test]
 fn the_memory_of_a_server_stays_bounded_under_a_flood() {
     const MIB: u64 = 1 << 20;
-    run_for(Duration::from_secs(60), async {
+    run(async {
         let mut server = Process::start(env!("CARGO_BIN_EXE_fault_peer"), &["serve", "127.0.0.1:0"]);
         let address: std::net::SocketAddr = server.told("listening").await.parse().unwrap();
         let neighbour = small_of(Config::default()).start().await.unwrap();
@@ -227,7 +238,13 @@ fn the_memory_of_a_server_stays_bounded_under_a_flood() {
         assert!(grown <= bound, "it grew by {grown} MiB, the bound is {bound}");
 
         let reason = format!("object ObjectId({root}) has more calls outstanding than it gave permits");
-        assert_eq!(peer.closed().await, (BROKE_THE_PROTOCOL, reason));
+        match peer.link.closed().await {
+            LinkError::PeerClosed { code, reason: told } => {
+                assert_eq!((code, told), (BROKE_THE_PROTOCOL, reason));
+            }
+            // A peer that the machine has kept from its socket for too long has lost the words in the flood there.
+            other => assert_eq!(other, LinkError::Reset),
+        }
         assert_eq!(server.told("disconnected").await, "{ empty: true }");
         connection.ping().await.expect("the neighbour is served");
     });
@@ -243,11 +260,11 @@ fn answers_to_calls_of_unknown_methods_are_held_back_like_any_other() {
         let name = "x".repeat(15_000);
         let names = Frame::bare(kind::NAMES, 0, root).with_body(pack(&[name.as_str()]));
         peer.lane.put(names.to_bytes()).await;
-        let calls: Vec<u8> = (0..4_000).flat_map(|c| Frame::call(c, root, 0, &()).to_bytes()).collect();
+        let calls: Vec<u8> = (0..2_000).flat_map(|c| Frame::call(c, root, 0, &()).to_bytes()).collect();
         peer.lane.put(calls).await;
         // Nothing is read: what does not fit into the outbox keeps its permit instead of growing it.
         settles(&victim.node, |stats| stats.total.calls_running > 1_500).await;
-        for call in 0..4_000 {
+        for call in 0..2_000 {
             let answer = peer.lane.frame().await;
             assert_eq!((answer.kind, answer.call), (kind::FAULT, call));
         }

@@ -7,7 +7,7 @@ use duologue_tests::hostile::{Frame, Peer, fault, kind, ran};
 use duologue_tests::nodes::{dial, run, small};
 use duologue_tests::probe::{Event, ProbingProxy, method};
 
-use crate::Victim;
+use crate::{SOON, Victim};
 
 #[test]
 fn a_handler_that_panics_fails_its_call_only() {
@@ -19,8 +19,7 @@ fn a_handler_that_panics_fails_its_call_only() {
             assert_eq!(probe.add(1, 2).await, Ok(3), "the object lives");
         }
         // One among others that are under way.
-        let (hanging, panicking) =
-            tokio::join!(probe.hangs().timeout(Duration::from_millis(300)), probe.panics());
+        let (hanging, panicking) = tokio::join!(probe.hangs().timeout(SOON), probe.panics());
         assert!(matches!(hanging, Err(CallError::Deadline { .. })), "{hanging:?}");
         assert!(matches!(panicking, Err(CallError::Panicked(_))), "{panicking:?}");
         assert_eq!(victim.heard.take(2).await, [Event::Began, Event::Stopped]);
@@ -82,15 +81,14 @@ fn a_handler_that_never_answers_is_ended_by_the_deadline() {
     run(async {
         let mut victim = Victim::start().await;
         let probe = victim.neighbour.probe.clone();
-        for _ in 0..3 {
+        for _ in 0..2 {
             let began = Instant::now();
-            let error = probe.hangs().timeout(Duration::from_millis(200)).await.unwrap_err();
+            let error = probe.hangs().timeout(SOON).await.unwrap_err();
             let took = began.elapsed();
             assert!(matches!(error, CallError::Deadline { .. }), "{error:?}");
             assert!(!error.never_ran());
             // Deadlines of calls are whole milliseconds.
-            assert!(took >= Duration::from_millis(199), "it ended after {took:?}");
-            assert!(took < Duration::from_secs(5), "it ended after {took:?}");
+            assert!(took >= SOON - Duration::from_millis(1), "it ended after {took:?}");
             // The handler is stopped, not only forgotten.
             assert_eq!(victim.heard.take(2).await, [Event::Began, Event::Stopped]);
             victim.node.until(|stats| stats.total.calls_running == 0).await;
@@ -106,7 +104,10 @@ fn the_host_keeps_the_deadline_for_a_peer_that_does_not() {
         let mut peer = Peer::dial(victim.address()).await;
         let root = peer.root().await;
         assert_eq!(victim.heard.next().await, Event::Connected);
-        let hang = Frame { deadline_ms: Some(100), ..Frame::call(1, root, method::HANGS, &[(); 0]) };
+        let hang = Frame {
+            deadline_ms: Some(SOON.as_millis() as u32),
+            ..Frame::call(1, root, method::HANGS, &[(); 0])
+        };
         let answer = peer.lane.ask(&hang).await;
         assert_eq!((answer.kind, answer.method, answer.flags), (kind::FAULT, fault::DEADLINE, ran::YES));
         assert_eq!(victim.heard.take(2).await, [Event::Began, Event::Stopped]);
@@ -124,7 +125,7 @@ fn the_host_keeps_the_deadline_for_a_peer_that_does_not() {
 fn a_deadline_beyond_the_limit_is_cut() {
     run(async {
         let mut config = duologue::Config::default();
-        config.deadline_max = Duration::from_millis(150);
+        config.deadline_max = SOON;
         let mut victim = Victim::with(config).await;
         let mut peer = Peer::dial(victim.address()).await;
         let root = peer.root().await;

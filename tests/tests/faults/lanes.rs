@@ -4,7 +4,7 @@ use duologue_tests::hostile::{Frame, Peer, kind, stream};
 use duologue_tests::nodes::run;
 use duologue_tests::probe::{Event, method};
 
-use crate::{Victim, impatient};
+use crate::{SOON, Victim, impatient};
 
 #[test]
 fn a_thousand_lanes_at_once_are_served_and_end_with_their_streams() {
@@ -43,7 +43,10 @@ fn a_lane_that_ends_before_its_calls_are_answered_waits_for_them() {
         let root = peer.root().await;
         assert_eq!(victim.heard.next().await, Event::Connected);
         let mut lane = stream(&peer.link, 1).await;
-        let hang = Frame { deadline_ms: Some(100), ..Frame::call(1, root, method::HANGS, &[(); 0]) };
+        let hang = Frame {
+            deadline_ms: Some(SOON.as_millis() as u32),
+            ..Frame::call(1, root, method::HANGS, &[(); 0])
+        };
         lane.put(hang.to_bytes()).await;
         lane.send.finish().unwrap();
         let answer = lane.frame().await;

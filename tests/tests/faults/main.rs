@@ -90,20 +90,23 @@ fn small_of(config: Config) -> NodeBuilder {
     small().config(config)
 }
 
-/// A node that notices within a second that its peer is gone.
+/// A node that notices within seconds that its peer is gone. Less would be too little for a peer that is only kept from the processor.
 fn attentive() -> Config {
     let mut config = Config::default();
-    config.transport.idle_timeout = Duration::from_secs(1);
-    config.transport.keep_alive = Duration::from_millis(300);
+    config.transport.idle_timeout = Duration::from_secs(3);
+    config.transport.keep_alive = Duration::from_millis(500);
     config
 }
 
-/// A node that gives up quickly on whoever does not answer.
+/// A node that gives up soon on whoever does not answer, and not before somebody who does has done so on a busy machine.
 fn impatient() -> Config {
     let mut config = Config::default();
-    config.transport.connect_timeout = Duration::from_millis(700);
+    config.transport.connect_timeout = Duration::from_secs(3);
     config
 }
+
+/// A deadline that is awaited, and does not pass before its call has begun.
+const SOON: Duration = Duration::from_secs(2);
 
 /// Whether no connection is open and nothing is held.
 fn is_empty(stats: NodeStats) -> bool {

@@ -1,9 +1,15 @@
 //! Large bodies: arguments and results that do not ride in a frame come whole, in order, and in nobody's way.
 
+use std::time::Duration;
+
 use duologue::prelude::*;
+use duologue::testing::{self, Conditions, World};
 use duologue::{Config, Node, Ran};
-use duologue_tests::events::{Gate, Tell, events};
-use duologue_tests::nodes::{Pair, begin, begin_all, pair, pair_of, run};
+use duologue_tests::events::{Gate, Heard, Tell, events};
+use duologue_tests::nodes::{
+    PATIENCE, Pair, begin, begin_all, is_at_rest, pair, pair_of, run, settles, small,
+};
+use tokio::time::sleep;
 
 #[service]
 trait Depot {
@@ -54,19 +60,35 @@ const MIB: usize = 1 << 20;
 const AROUND: usize = 1 + 5;
 
 fn all_bytes(size: usize) -> Bytes {
-    (0..251u8).cycle().take(size).collect()
+    let mut bytes = (0..251).collect::<Vec<u8>>().repeat(size.div_ceil(251));
+    bytes.truncate(size);
+    bytes.into()
 }
 
-fn store() -> (Store, duologue_tests::events::Heard<u32>, Gate) {
+fn store() -> (Store, Heard<u32>, Gate) {
     let ((tell, heard), gate) = (events(), Gate::new());
     (Store { tell, gate: gate.clone() }, heard, gate)
 }
 
-async fn served() -> (Pair, DepotProxy, duologue_tests::events::Heard<u32>, Gate) {
+async fn served() -> (Pair, DepotProxy, Heard<u32>, Gate) {
     let (store, heard, gate) = store();
     let pair = pair(move || store.clone()).await;
     let depot = pair.root().await;
     (pair, depot, heard, gate)
+}
+
+/// The same over a link of fifty milliseconds each way and under virtual time: how far a body has come is known at any moment.
+async fn served_far_away(world: &World) -> (testing::Pair, DepotProxy, Heard<u32>) {
+    let (store, heard, _) = store();
+    let conditions = Conditions::default().delay(Duration::from_millis(50));
+    let pair = world.pair().conditions(conditions).serve(move || store.clone()).await.unwrap();
+    let depot = pair.root().await.unwrap();
+    (pair, depot, heard)
+}
+
+async fn both_at_rest(pair: &testing::Pair) {
+    settles(&pair.near.node, is_at_rest).await;
+    settles(&pair.far.node, is_at_rest).await;
 }
 
 #[test]
@@ -105,7 +127,7 @@ fn the_smaller_of_both_peers_limits_counts() {
         let mut config = Config::default();
         config.body_max = 100_000;
         let server = Node::builder().config(config).arbiters(1).serve(move || store.clone());
-        let pair = pair_of(server, duologue_tests::nodes::small()).await;
+        let pair = pair_of(server, small()).await;
         let depot: DepotProxy = pair.root().await;
         let text = "a body of 200006 bytes is above the 100000 that travel";
         assert_eq!(depot.echo(all_bytes(200_000)).await.unwrap_err(), CallError::NotSent(text.into()));
@@ -143,11 +165,11 @@ fn a_large_notice_keeps_its_place_too() {
 
 #[test]
 fn others_go_on_while_a_large_body_is_on_its_way() {
-    run(async {
-        let (pair, depot, ..) = served().await;
+    testing::run(1, async |world| {
+        let (pair, depot, ..) = served_far_away(&world).await;
         // Of another object of the same connection, which stands behind nothing.
-        let other: DepotProxy = pair.root().await;
-        let mut large = depot.echo(all_bytes(16 * MIB - AROUND));
+        let other: DepotProxy = pair.root().await.unwrap();
+        let mut large = depot.echo(all_bytes(4 * MIB));
         assert!(begin(&mut large).await.is_pending());
         let mut pings = 0;
         while begin(&mut large).await.is_pending() {
@@ -163,7 +185,7 @@ fn a_hundred_mebibytes_at_once_arrive_whole_under_the_pull_budget() {
     run(async {
         let (pair, depot, ..) = served().await;
         let goods = all_bytes(MIB);
-        for call in begin_all((0..100).map(|_| depot.echo(goods.clone()))).await {
+        for call in begin_all((0..100).map(|_| depot.echo(goods.clone()).timeout(PATIENCE))).await {
             assert!(call.await.unwrap() == goods);
         }
         drop(depot);
@@ -173,21 +195,21 @@ fn a_hundred_mebibytes_at_once_arrive_whole_under_the_pull_budget() {
 
 #[test]
 fn a_call_that_is_dropped_while_its_body_is_on_its_way_never_runs() {
-    run(async {
-        let (pair, depot, mut heard, _) = served().await;
-        for round in 0..4u32 {
-            let mut large = depot.keep(all_bytes(16 * MIB - AROUND));
-            for _ in 0..=4 * round {
-                assert!(begin(&mut large).await.is_pending());
-                tokio::task::yield_now().await;
-            }
+    testing::run(1, async |world| {
+        let (pair, depot, mut heard) = served_far_away(&world).await;
+        // Its frame has not arrived; it has, and the body was not asked for; it was; pieces of it have arrived.
+        for after_ms in [10, 70, 120, 400] {
+            let mut large = depot.keep(all_bytes(4 * MIB));
+            assert!(begin(&mut large).await.is_pending());
+            sleep(Duration::from_millis(after_ms)).await;
+            assert!(begin(&mut large).await.is_pending());
             drop(large);
             // What stood behind it goes on.
-            depot.note(round, Bytes::new()).await.unwrap();
-            assert_eq!(heard.next().await, round);
+            depot.note(after_ms as u32, Bytes::new()).await.unwrap();
+            assert_eq!(heard.next().await, after_ms as u32);
         }
         drop(depot);
-        pair.at_rest().await;
+        both_at_rest(&pair).await;
     });
 }
 
@@ -220,22 +242,22 @@ fn callbacks_take_large_arguments_inside_a_large_call() {
 
 #[test]
 fn a_connection_that_ends_midway_ends_every_large_call() {
-    run(async {
-        let (pair, depot, ..) = served().await;
-        let other = pair.both_sides().await;
-        let calls = begin_all((0..10).map(|_| depot.echo(all_bytes(4 * MIB)))).await;
-        other.close().await;
+    testing::run(1, async |world| {
+        let (pair, depot, ..) = served_far_away(&world).await;
+        let calls = begin_all((0..10).map(|_| depot.echo(all_bytes(MIB)))).await;
+        sleep(Duration::from_millis(400)).await;
+        pair.far.connection.close().await;
         let mut ended = 0;
         for call in calls {
             match call.await {
                 // What had been sent before is read first.
-                Ok(goods) => assert_eq!(goods.len(), 4 * MIB),
+                Ok(goods) => assert_eq!(goods.len(), MIB),
                 Err(CallError::Disconnected { .. }) => ended += 1,
                 Err(other) => panic!("{other:?}"),
             }
         }
         assert!(ended > 0, "the connection was closed before all of it was there");
-        pair.at_rest().await;
+        both_at_rest(&pair).await;
     });
 }
 
@@ -247,7 +269,7 @@ fn who_holds_too_many_arguments_is_refused_and_the_rest_goes_on() {
         let mut config = Config::default();
         (config.body_max, config.arguments_max) = (100_000, 250_000);
         let server = Node::builder().config(config).arbiters(1).serve(move || store.clone());
-        let pair = pair_of(server, duologue_tests::nodes::small()).await;
+        let pair = pair_of(server, small()).await;
         let depot: DepotProxy = pair.root().await;
         let mut kept = begin_all((0..2).map(|_| depot.keep(all_bytes(90_000)))).await;
         assert_eq!((heard.next().await, heard.next().await), (90_000, 90_000));

@@ -1,11 +1,15 @@
 //! Whatever waits is ended: every call has a deadline, nested calls inherit it, and the error says whether anything ran.
+//!
+//! Where a call has to have come somewhere before its deadline passes, both nodes are in virtual time.
 
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use duologue::prelude::*;
+use duologue::testing::{self, Conditions, World};
 use duologue::{Config, Ran};
-use duologue_tests::events::{Bell, Gate, Tell, events};
-use duologue_tests::nodes::{begin_all, pair, pair_of, run, small};
+use duologue_tests::events::{Bell, Gate, Heard, Tell, events};
+use duologue_tests::nodes::{begin_all, is_at_rest, pair, run, settles};
+use tokio::time::Instant;
 
 #[service]
 trait Clock {
@@ -79,12 +83,28 @@ impl Clock for Tower {
     }
 }
 
-fn tower() -> (Tower, duologue_tests::events::Heard<&'static str>, Gate) {
+fn tower() -> (Tower, Heard<&'static str>, Gate) {
     let ((tell, heard), gate) = (events(), Gate::new());
     (Tower { tell, gate: gate.clone() }, heard, gate)
 }
 
 const SHORT: Duration = Duration::from_millis(100);
+
+/// A tower on the other side of a link of ten milliseconds each way, under virtual time.
+async fn far_tower(world: &World, config: Config) -> (testing::Pair, ClockProxy, Heard<&'static str>, Gate) {
+    let (tower, heard, gate) = tower();
+    let conditions = Conditions::default().delay(Duration::from_millis(10));
+    let pair = world.pair().conditions(conditions);
+    let far = pair.far(|node| node.config(config).on_this_thread().serve(move || tower.clone()));
+    let pair = far.await.unwrap();
+    let clock = pair.root().await.unwrap();
+    (pair, clock, heard, gate)
+}
+
+/// Waits until the far side has that many calls that are not answered.
+async fn running(pair: &testing::Pair, count: usize) {
+    settles(&pair.far.node, |stats| stats.total.calls_running == count).await;
+}
 
 #[test]
 fn a_call_has_thirty_seconds_unless_said_otherwise() {
@@ -134,19 +154,18 @@ fn nested_calls_inherit_a_deadline_that_shrinks() {
 
 #[test]
 fn a_handler_that_never_answers_is_ended_on_both_sides() {
-    run(async {
-        let (tower, mut heard, _) = tower();
-        let pair = pair(move || tower.clone()).await;
-        let clock: ClockProxy = pair.root().await;
+    testing::run(1, async |world| {
+        let (pair, clock, mut heard, _) = far_tower(&world, Config::default()).await;
         let before = Instant::now();
         let error = clock.never().timeout(SHORT).await.unwrap_err();
         assert!(before.elapsed() >= SHORT);
-        // Whichever side is first: the caller cannot know, the callee does.
-        assert!(matches!(error, CallError::Deadline { ran: Ran::Unknown | Ran::Yes, .. }), "{error:?}");
+        // The host is given the time of its last word, which says that the call had begun.
+        assert!(matches!(error, CallError::Deadline { ran: Ran::Yes, .. }), "{error:?}");
         assert_eq!(heard.take(2).await, ["in", "out"]);
-        pair.running(0).await;
+        running(&pair, 0).await;
         drop(clock);
-        pair.at_rest().await;
+        settles(&pair.near.node, is_at_rest).await;
+        settles(&pair.far.node, is_at_rest).await;
     });
 }
 
@@ -167,13 +186,11 @@ fn a_call_without_any_time_is_never_sent() {
 
 #[test]
 fn a_call_that_found_no_permit_in_time_never_ran() {
-    run(async {
-        let (tower, mut heard, gate) = tower();
+    testing::run(1, async |world| {
         let mut config = Config::default();
         // Half of it is kept for nested calls: two calls may be under way.
         config.object_permits = 4;
-        let pair = pair_of(small().config(config).arbiters(1).serve(move || tower.clone()), small()).await;
-        let clock: ClockProxy = pair.root().await;
+        let (_pair, clock, mut heard, gate) = far_tower(&world, config).await;
         let calls = begin_all([clock.hold(), clock.hold()]).await;
         assert_eq!(heard.take(2).await, ["in", "in"]);
         let error = clock.hold().timeout(SHORT).await.unwrap_err();
@@ -188,17 +205,19 @@ fn a_call_that_found_no_permit_in_time_never_ran() {
     });
 }
 
+fn no_turn() -> CallError {
+    CallError::Deadline { ran: Ran::Never, detail: "it waited for a turn held by Clock::change".into() }
+}
+
 #[test]
 fn a_call_that_found_no_turn_in_time_never_ran_and_names_the_holder() {
-    run(async {
+    testing::run(1, async |world| {
         let (tower, mut heard, gate) = tower();
-        let node = small().start().await.unwrap();
+        let node = world.node().start().await.unwrap();
         let clock: ClockProxy = node.host(move || tower);
         let mut held = begin_all([clock.change()]).await;
         assert_eq!(heard.next().await, "in");
-        let error = clock.change().timeout(SHORT).await.unwrap_err();
-        let detail = "it waited for a turn held by Clock::change".into();
-        assert_eq!(error, CallError::Deadline { ran: Ran::Never, detail });
+        assert_eq!(clock.change().timeout(SHORT).await, Err(no_turn()));
         gate.open();
         held.remove(0).await.unwrap();
         assert_eq!(heard.so_far(), ["out"], "the second one never started");
@@ -207,56 +226,39 @@ fn a_call_that_found_no_turn_in_time_never_ran_and_names_the_holder() {
 
 #[test]
 fn a_remote_call_that_found_no_turn_in_time_never_ran_and_names_the_holder() {
-    run(async {
-        let (tower, mut heard, gate) = tower();
-        let pair = pair(move || tower.clone()).await;
-        let clock: ClockProxy = pair.root().await;
+    testing::run(1, async |world| {
+        let (pair, clock, mut heard, gate) = far_tower(&world, Config::default()).await;
         let mut held = begin_all([clock.change()]).await;
         assert_eq!(heard.next().await, "in");
-        let told = CallError::Deadline {
-            ran: Ran::Never,
-            detail: "it waited for a turn held by Clock::change".into(),
-        };
-        let unheard = CallError::Deadline { ran: Ran::Unknown, detail: String::new() };
-        // The callee knows, and is waited for a moment; on a machine that is busy its word may come too late.
-        let mut tries = 0;
-        loop {
-            let before = Instant::now();
-            let error = clock.change().timeout(SHORT).await.unwrap_err();
-            assert!(before.elapsed() >= SHORT);
-            tries += 1;
-            if error == told {
-                break;
-            }
-            assert_eq!(error, unheard);
-            assert!(tries < 20, "it never heard of the holder");
-        }
-        pair.running(1).await;
+        let before = Instant::now();
+        // The callee knows, and is waited for a moment.
+        assert_eq!(clock.change().timeout(SHORT).await, Err(no_turn()));
+        assert!(before.elapsed() >= SHORT);
+        running(&pair, 1).await;
         gate.open();
         held.remove(0).await.unwrap();
-        pair.running(0).await;
-        assert_eq!(heard.so_far(), ["out"], "the others never started");
+        running(&pair, 0).await;
+        assert_eq!(heard.so_far(), ["out"], "the second one never started");
     });
 }
 
 #[test]
 fn a_method_that_is_not_cancelled_runs_past_its_deadline_while_its_caller_is_answered() {
-    run(async {
-        let (tower, mut heard, gate) = tower();
-        let hosted = tower.clone();
-        let pair = pair(move || tower.clone()).await;
-        let remote: ClockProxy = pair.root().await;
+    testing::run(1, async |world| {
+        let (pair, remote, mut heard, gate) = far_tower(&world, Config::default()).await;
         let error = remote.finish().timeout(SHORT).await.unwrap_err();
         assert!(matches!(error, CallError::Deadline { ran: Ran::Unknown, .. }), "{error:?}");
-        let local: ClockProxy = pair.client.host(move || hosted);
+        let (hosted, mut heard_here, _) = tower();
+        let hosted = Tower { gate: gate.clone(), ..hosted };
+        let local: ClockProxy = pair.near.node.host(move || hosted);
         let error = local.finish().timeout(SHORT).await.unwrap_err();
         assert_eq!(error, CallError::Deadline { ran: Ran::Yes, detail: "the method runs to its end".into() });
-        assert_eq!(heard.take(2).await, ["in", "in"]);
+        assert_eq!((heard.next().await, heard_here.next().await), ("in", "in"));
         gate.open();
-        let mut rest = heard.take(4).await;
-        rest.sort_unstable();
-        assert_eq!(rest, ["finished", "finished", "out", "out"]);
-        pair.running(0).await;
+        for heard in [&mut heard, &mut heard_here] {
+            assert_eq!(heard.take(2).await, ["finished", "out"]);
+        }
+        running(&pair, 0).await;
     });
 }
 

@@ -4,7 +4,7 @@ use std::error::Error;
 
 use duologue::prelude::*;
 use duologue::{Ran, Restriction};
-use duologue_tests::nodes::{Pair, pair_of, run, small};
+use duologue_tests::nodes::{PATIENCE, Pair, pair_of, run, small};
 use serde::{Deserialize, Serialize};
 
 #[derive(Debug, PartialEq, Serialize, Deserialize, thiserror::Error)]
@@ -150,9 +150,10 @@ fn a_node_may_tell_where_its_handlers_panic() {
         let (pair, shop) = shop(true).await;
         let through = shop.restrict(Restriction::all());
         for (error, words) in [
-            (shop.panics().await.unwrap_err(), "no more apples"),
-            (shop.panics_later().await.unwrap_err(), "no more pears"),
-            (through.panics().await.unwrap_err(), "no more apples"),
+            // To find the names of a large program takes its time.
+            (shop.panics().timeout(PATIENCE).await.unwrap_err(), "no more apples"),
+            (shop.panics_later().timeout(PATIENCE).await.unwrap_err(), "no more pears"),
+            (through.panics().timeout(PATIENCE).await.unwrap_err(), "no more apples"),
         ] {
             let place = error.backtrace().unwrap_or_else(|| panic!("a backtrace: {error}"));
             assert!(place.contains("guarantees/errors.rs:"), "{place}");

@@ -5,7 +5,9 @@ use std::time::Duration;
 use duologue::prelude::*;
 use duologue::{Config, ConnectError, ConnectionStats, Ended, NodeBuilder, NodeError, Ran};
 use duologue_tests::events::{Gate, Heard, Tell, events};
-use duologue_tests::nodes::{Pair, UnderWay, begin_all, dial, listen, pair, pair_of, run, small};
+use duologue_tests::nodes::{
+    Pair, UnderWay, begin_all, dial, listen, own_address, pair, pair_of, run, small,
+};
 
 #[service]
 trait Desk {
@@ -53,10 +55,13 @@ impl Desk for Clerk {
     }
 }
 
-/// Two nodes and a call that is held at the server.
+/// Two nodes and a call that is held at the server, whose port nobody else is given when it is gone.
 async fn held_call() -> (Pair, DeskProxy, Vec<UnderWay<duologue::Call<u8>>>, Heard<&'static str>, Gate) {
     let (clerk, mut heard, gate) = clerk();
-    let pair = pair(move || clerk.clone()).await;
+    let server = small().serve(move || clerk.clone()).bind(own_address()).await.unwrap();
+    let client = small().start().await.unwrap();
+    let connection = dial(&client, &server).await;
+    let pair = Pair { server, client, connection };
     let desk: DeskProxy = pair.root().await;
     let calls = begin_all([desk.hold()]).await;
     assert_eq!(heard.next().await, "held");
@@ -353,21 +358,9 @@ fn the_shortest_way_to_a_connection_holds_its_own_node() {
     });
 }
 
-/// A node at a port that the system gives to nobody by itself, so that only this test asks for it.
-async fn at_a_port_of_its_own(ports: std::ops::Range<u16>, builder: impl Fn() -> NodeBuilder) -> Node {
-    for port in ports {
-        match builder().bind(format!("127.0.0.77:{port}")).await {
-            Ok(node) => return node,
-            Err(NodeError::Bind(_)) => {}
-            Err(other) => panic!("{other}"),
-        }
-    }
-    panic!("all ports are taken");
-}
-
 /// Shuts a node down that has a connection, and binds its port at once, while everything is still held.
-async fn shut_down_and_bound_again(ports: std::ops::Range<u16>, builder: impl Fn() -> NodeBuilder) {
-    let first = at_a_port_of_its_own(ports, &builder).await;
+async fn shut_down_and_bound_again(builder: impl Fn() -> NodeBuilder) {
+    let first = builder().bind(own_address()).await.unwrap();
     let client = small().start().await.unwrap();
     let connection = dial(&client, &first).await;
     let desk: DeskProxy = connection.root().await.unwrap();
@@ -390,7 +383,7 @@ async fn shut_down_and_bound_again(ports: std::ops::Range<u16>, builder: impl Fn
 fn the_port_of_a_node_that_was_shut_down_is_free() {
     run(async {
         let builder = || small().arbiters(2).serve(|| clerk().0);
-        shut_down_and_bound_again(21_300..21_400, builder).await;
+        shut_down_and_bound_again(builder).await;
     });
 }
 
@@ -399,6 +392,6 @@ fn the_port_of_a_node_on_its_users_thread_is_free_after_its_shutdown() {
     run(async {
         let local = tokio::task::LocalSet::new();
         let builder = || Node::builder().on_this_thread().serve(|| clerk().0);
-        local.run_until(shut_down_and_bound_again(21_400..21_500, builder)).await;
+        local.run_until(shut_down_and_bound_again(builder)).await;
     });
 }

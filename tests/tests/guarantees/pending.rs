@@ -2,8 +2,8 @@
 
 use std::time::Duration;
 
-use duologue::Ran;
 use duologue::prelude::*;
+use duologue::{Ran, testing};
 use duologue_tests::events::{Bell, Gate, Heard, Tell, events};
 use duologue_tests::nodes::{begin, pair, run};
 
@@ -131,10 +131,10 @@ fn a_closure_is_told_when_the_connection_is_lost_and_when_nothing_was_sent() {
 
 #[test]
 fn a_pending_call_expires_at_its_deadline() {
-    run(async {
+    testing::run(1, async |world| {
         let (bench, ..) = Bench::new();
-        let pair = pair(move || bench.clone()).await;
-        let work: WorkProxy = pair.root().await;
+        let pair = world.pair().serve(move || bench.clone()).await.unwrap();
+        let work: WorkProxy = pair.root().await.unwrap();
         let mut pending = work.wait(1).timeout(Duration::from_millis(50)).start();
         assert!(!pending.expired());
         let error = (&mut pending).await.unwrap_err();

@@ -66,6 +66,7 @@ fn calls_beyond_the_permits_of_an_object_wait_at_their_caller_and_nobody_is_refu
         for _ in 0..10 {
             assert_eq!(neighbour.ping().await, Ok(2), "the neighbour is served");
         }
+        gate.until_came(4_096).await;
         assert_eq!(pair.server.stats().total.calls_running, 4_096, "nothing more has come");
         gate.open();
         for call in calls {

@@ -1,12 +1,10 @@
 //! actix actors are reached from another node, by their own messages.
 
-use std::time::Duration;
-
 use actix::prelude::*;
 use duologue::prelude::*;
 use duologue::{OpenError, RemoteRecipient};
 use duologue_tests::events::{Heard, Tell, events};
-use duologue_tests::nodes::{Pair, begin, dial, listen, run, small};
+use duologue_tests::nodes::{PATIENCE, Pair, begin, dial, listen, run, small};
 use serde::{Deserialize, Serialize};
 
 #[derive(Debug, Serialize, Deserialize, Message)]
@@ -107,7 +105,7 @@ async fn served() -> (Pair, Addr<Counter>, Heard<String>) {
 /// Within an actix system, as users of actors have one.
 fn within_actix(test: impl Future<Output = ()>) {
     System::new().block_on(async {
-        tokio::time::timeout(Duration::from_secs(30), test).await.expect("the test ends within its time");
+        tokio::time::timeout(PATIENCE, test).await.expect("the test ends within its time");
     });
 }
 

@@ -3,9 +3,9 @@
 use std::time::Duration;
 
 use duologue::prelude::*;
-use duologue::{Closed, Ran, Restriction};
+use duologue::{Closed, Ran, Restriction, testing};
 use duologue_tests::events::{Gate, Heard, Tell, events};
-use duologue_tests::nodes::{Pair, begin, begin_all, dial, listen, pair, run, small};
+use duologue_tests::nodes::{Pair, begin, begin_all, dial, is_at_rest, listen, pair, run, settles, small};
 
 #[service]
 trait Account {
@@ -166,20 +166,24 @@ fn used_up_calls_are_gone_and_the_last_one_runs_to_its_end() {
 
 #[test]
 fn a_restricted_proxy_expires_for_all_who_hold_it() {
-    run(async {
-        let Bank { pair, account, mut heard, gate } = bank().await;
-        let (local, mut heard_here, gate_here) = own(&pair);
-        for (account, heard, gate) in
-            [(account.clone(), &mut heard, gate), (local, &mut heard_here, gate_here)]
-        {
+    testing::run(1, async |world| {
+        let ((tell, mut heard), gate) = (events(), Gate::new());
+        let (told, held) = (tell.clone(), gate.clone());
+        let far = move || Ledger { total: 10, tell: told.clone(), gate: held.clone() };
+        let pair = world.pair().serve(far).await.unwrap();
+        let account: AccountProxy = pair.root().await.unwrap();
+        let near = Ledger { total: 5, tell, gate: gate.clone() };
+        let local: AccountProxy = pair.near.node.host(move || near);
+        for account in [account.clone(), local] {
             let brief = account.restrict(Restriction::all().expires_in(Duration::from_millis(100)));
             let mut call = brief.wait(1);
             assert!(begin(&mut call).await.is_pending());
             assert_eq!(heard.next().await, "1");
             assert_eq!(brief.closed().await, Closed::Gone("its time is over".into()));
             assert_eq!(brief.wait(2).await, gone("its time is over"));
-            gate.open();
+            gate.let_one_pass();
             assert_eq!(call.await, Ok(1), "what has begun runs to its end");
+            assert_eq!(heard.next().await, "1 ends");
         }
         // The peer is told as well.
         let brief = account.restrict(Restriction::all().expires_in(Duration::from_millis(20)));
@@ -187,7 +191,8 @@ fn a_restricted_proxy_expires_for_all_who_hold_it() {
         assert_eq!(theirs, brief);
         assert_eq!(theirs.closed().await, Closed::Gone("its time is over".into()));
         drop((theirs, brief, account));
-        pair.at_rest().await;
+        settles(&pair.near.node, is_at_rest).await;
+        settles(&pair.far.node, is_at_rest).await;
     });
 }
 
@@ -285,8 +290,11 @@ fn calls_through_a_restriction_start_in_the_order_made() {
 
 #[test]
 fn deadlines_and_cancellation_go_through_a_restriction() {
-    run(async {
-        let Bank { pair: _pair, account, mut heard, .. } = bank().await;
+    testing::run(1, async |world| {
+        let ((tell, mut heard), gate) = (events(), Gate::new());
+        let ledger = move || Ledger { total: 10, tell: tell.clone(), gate: gate.clone() };
+        let pair = world.pair().serve(ledger).await.unwrap();
+        let account: AccountProxy = pair.root().await.unwrap();
         let look = account.restrict(["wait", "left"]);
         let left = look.left().timeout(Duration::from_secs(5)).await.unwrap();
         assert!(left <= Duration::from_secs(5) && left > Duration::from_secs(2), "{left:?}");

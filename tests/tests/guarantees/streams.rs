@@ -6,9 +6,10 @@ mod objects;
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::Duration;
 
 use duologue::prelude::*;
-use duologue::{StreamError, StreamSender};
+use duologue::{StreamError, StreamSender, testing};
 use duologue_tests::nodes::{pair, run};
 use serde::{Deserialize, Serialize};
 
@@ -278,13 +279,12 @@ async fn until_it_stays(mut ask: impl AsyncFnMut() -> u64) -> u64 {
 
 #[test]
 fn a_stream_outlives_its_call_and_its_deadline() {
-    run(async {
-        let pair = pair(Book::default).await;
-        let log: LogProxy = pair.root().await;
+    testing::run(1, async |world| {
+        let pair = world.pair().serve(Book::default).await.unwrap();
+        let log: LogProxy = pair.root().await.unwrap();
         let (mut sender, stream) = Streaming::<u64>::channel();
-        let doubled = log.both(stream).timeout(std::time::Duration::from_millis(50));
-        let mut doubled = doubled.await.unwrap();
-        tokio::time::sleep(std::time::Duration::from_millis(100)).await;
+        let mut doubled = log.both(stream).timeout(Duration::from_millis(50)).await.unwrap();
+        tokio::time::sleep(Duration::from_millis(100)).await;
         sender.send(21).await.unwrap();
         assert_eq!(doubled.next().await, Some(Ok(42)));
         sender.finish();

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use duologue::NodeError;
 use duologue::testing::{self, Conditions, Network};
-use duologue_tests::nodes::{begin_all, run};
+use duologue_tests::nodes::{begin_all, own_address, run, small};
 
 use crate::{Clerk, DeskProxy};
 
@@ -103,9 +103,11 @@ fn trust_is_as_on_the_real_network() {
 fn an_address_of_the_simulated_network_is_not_one_of_the_real_one() {
     run(async {
         let network = Network::new(1);
-        let simulated = duologue::Node::builder().network(&network).bind("127.0.0.1:0").await.unwrap();
-        let real = duologue_tests::nodes::small().bind(simulated.local_addr().to_string()).await;
+        let address = own_address();
+        let simulated = small().network(&network).bind(&address).await.unwrap();
+        let real = small().bind(&address).await;
         assert!(real.is_ok(), "{real:?}");
-        assert_eq!(real.unwrap().machine(), None);
+        let real = real.unwrap();
+        assert_eq!((real.local_addr(), real.machine()), (simulated.local_addr(), None));
     });
 }

@@ -130,7 +130,8 @@ fn guarantee_08_memory_is_bounded_against_hostile_peers_too() {
         };
         let pair = world.pair().conditions(rough()).far(far).await.unwrap();
         let neighbour: FloodProxy = pair.root().await.unwrap();
-        let mut peer = Peer::dial_on(world.network(), pair.far.node.local_addr()).await;
+        let mut peer =
+            Peer::dial_on(world.network(), pair.far.node.local_addr(), &transport::Config::default()).await;
         let root = peer.root().await;
         let calls = |range: std::ops::Range<u32>| -> Vec<u8> {
             range.flat_map(|call| Frame::call(call, root, 0, &[(); 0]).to_bytes()).collect()

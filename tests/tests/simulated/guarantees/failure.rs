@@ -177,7 +177,9 @@ fn guarantee_10_a_peer_that_breaks_the_protocol_loses_its_connection_with_a_code
             (Frame::bare(kind::REPLY, 7, 0), "an answer that no call waits for"),
             (Frame::bare(0x60, 7, 0), "unknown frame kind 96"),
         ] {
-            let mut peer = Peer::dial_on(world.network(), pair.far.node.local_addr()).await;
+            let mut peer =
+                Peer::dial_on(world.network(), pair.far.node.local_addr(), &transport::Config::default())
+                    .await;
             peer.root().await;
             let [far] = pair
                 .far

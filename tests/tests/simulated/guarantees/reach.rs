@@ -84,7 +84,8 @@ fn guarantee_01_only_what_the_trait_names_is_reachable() {
         let desk: DeskProxy = pair.root().await.unwrap();
         let drawer = desk.drawer().await.unwrap();
         assert_eq!(drawer.open().await.unwrap(), "forks");
-        let mut thief = Peer::dial_on(world.network(), pair.far.node.local_addr()).await;
+        let mut thief =
+            Peer::dial_on(world.network(), pair.far.node.local_addr(), &transport::Config::default()).await;
         let own_desk = thief.root().await;
         for (call, object) in [own_desk + 1, own_desk + 2, 4_711, u32::MAX].into_iter().enumerate() {
             let answer = thief.lane.ask(&Frame::call(call as u32, object, 0, &[(); 0])).await;
