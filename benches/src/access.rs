@@ -14,6 +14,15 @@ pub struct Access {
     trust: Vec<NodeId>,
 }
 
+/// Whom to load.
+#[derive(Clone, Debug)]
+pub struct Target {
+    /// `host:port` of a server.
+    pub address: String,
+    /// Who the client is and whom it trusts.
+    pub access: Access,
+}
+
 /// Why an access cannot be used.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]

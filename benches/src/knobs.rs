@@ -6,8 +6,9 @@ use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
+use crate::axis::Axis;
 use crate::load::Load;
-use crate::units::{about_size, seconds};
+use crate::units::{about_size, plural, seconds};
 
 /// What objects share on the way.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -30,7 +31,8 @@ pub struct Knobs {
     /// Closed loop: calls under way on each connection at any time; of the work `connect`, handshakes under way. Default: 64
     /// (streams: 4, bulk: 1, connect: 16).
     pub in_flight: u32,
-    /// Open loop: the most that are under way there. What is due beyond it waits, and its wait counts. Default: 1,024.
+    /// Open loop: the most that are under way, times connections (of the work `connect`: in all); never more than 4,000,000, or
+    /// 4 GiB of payload. What is due beyond it waits, and its wait counts. Default: 1,024.
     pub in_flight_max: u32,
     /// Objects on each connection, used in turn. Default: 1.
     pub objects: u32,
@@ -147,11 +149,19 @@ impl Knobs {
         Ok(())
     }
 
+    /// Calls of an open loop that may be under way on so many connections.
+    pub(crate) fn under_way_max(&self, connections: u32) -> u64 {
+        let part = |all: u64| (all * u64::from(connections) / u64::from(self.connections)).max(1);
+        let payload = HELD_MAX / self.load.held().max(1);
+        (u64::from(self.in_flight_max) * u64::from(connections)).min(part(CALLS_MAX)).min(part(payload))
+    }
+
     fn check_threads(&self) -> Result<(), KnobError> {
         if self.threads > self.connections {
             let reason = format!(
-                "{} for {} connections: a connection lives on one thread, the others would stand idle",
-                self.threads, self.connections
+                "{} for {}: a connection lives on one thread, the others would stand idle",
+                self.threads,
+                plural(self.connections.into(), "connection")
             );
             return refuse("threads", reason);
         }
@@ -194,27 +204,39 @@ fn refuse(knob: &'static str, reason: String) -> Result<(), KnobError> {
     Err(KnobError { knob, reason })
 }
 
-/// In words, for the head of a report.
-impl fmt::Display for Knobs {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let plural = |n: u32, one: &str| format!("{n} {one}{}", if n == 1 { "" } else { "s" });
-        let in_flight = match self.rate {
-            Some(_) => self.in_flight_max,
-            None => self.in_flight,
+impl Knobs {
+    /// In words, for the head of a report of a curve over `axis`.
+    pub(crate) fn in_words(&self, axis: Option<Axis>) -> String {
+        let varied = |over: Axis| axis == Some(over);
+        let open = self.rate.is_some() || varied(Axis::Rate);
+        let in_flight = match (open, varied(Axis::InFlight)) {
+            (true, _) => format!("at most {}", self.in_flight_max),
+            (false, true) => "varied numbers".to_owned(),
+            (false, false) => self.in_flight.to_string(),
         };
-        let at_most = if self.rate.is_some() { "at most " } else { "" };
+        let mut words = Vec::new();
         if self.load.connects() {
-            write!(f, "{at_most}{} at once", plural(in_flight, "handshake"))?;
+            words.push(format!("{in_flight} handshakes at once"));
         } else {
-            write!(f, "{} × {at_most}{in_flight} in flight", plural(self.connections, "connection"))?;
-            write!(f, ", {} each on {}", plural(self.objects, "object"), self.lanes.in_words())?;
+            let connections = match varied(Axis::Connections) {
+                true => "varied numbers of connections".to_owned(),
+                false => plural(self.connections.into(), "connection"),
+            };
+            words.push(format!("{connections} × {in_flight} in flight"));
+            words.push(format!(
+                "{} each on {}",
+                plural(self.objects.into(), "object"),
+                self.lanes.in_words()
+            ));
         }
-        match self.rate {
-            Some(rate) => write!(f, ", open loop of {rate} calls/s")?,
-            None => write!(f, ", closed loop")?,
-        }
-        write!(f, ", {} after {} of warm-up", seconds(self.duration), seconds(self.warm_up))?;
-        write!(f, ", {} of the client", plural(self.threads, "thread"))
+        words.push(match self.rate {
+            Some(rate) => format!("open loop of {rate} calls/s"),
+            None if open => "open loop at varied rates".to_owned(),
+            None => "closed loop".to_owned(),
+        });
+        words.push(format!("{} after {} of warm-up", seconds(self.duration), seconds(self.warm_up)));
+        words.push(format!("{} of the client", plural(self.threads.into(), "thread")));
+        words.join(", ")
     }
 }
 
@@ -321,7 +343,7 @@ mod tests {
             (
                 "add",
                 |k| k.threads = 2,
-                "--threads: 2 for 1 connections: a connection lives on one thread, the others would stand idle",
+                "--threads: 2 for 1 connection: a connection lives on one thread, the others would stand idle",
             ),
             (
                 "connect",
@@ -335,6 +357,36 @@ mod tests {
             spoil(&mut knobs);
             assert_eq!(knobs.check().unwrap_err().to_string(), reason);
         }
+    }
+
+    #[test]
+    fn in_words_it_says_what_is_varied() {
+        let knobs = knobs("add");
+        let rest =
+            "1 object each on one lane, closed loop, 10 s after 2 s of warm-up, 1 thread of the client";
+        assert_eq!(knobs.in_words(None), format!("1 connection × 64 in flight, {rest}"));
+        assert_eq!(
+            knobs.in_words(Some(Axis::InFlight)),
+            format!("1 connection × varied numbers in flight, {rest}")
+        );
+        assert_eq!(
+            knobs.in_words(Some(Axis::Connections)),
+            format!("varied numbers of connections × 64 in flight, {rest}")
+        );
+        let rates = knobs.in_words(Some(Axis::Rate));
+        assert!(rates.starts_with("1 connection × at most 1024 in flight, "), "{rates}");
+        assert!(rates.contains(", open loop at varied rates, "), "{rates}");
+    }
+
+    #[test]
+    fn an_open_loop_has_no_more_under_way_than_there_is_room_for() {
+        let mut knobs = knobs("add");
+        knobs.connections = 10_000;
+        assert_eq!((knobs.under_way_max(2), knobs.under_way_max(10_000)), (800, 4_000_000));
+        knobs.connections = 10;
+        assert_eq!(knobs.under_way_max(10), 10_240);
+        knobs.load = Load::parse("echo:1MiB", None).unwrap();
+        assert_eq!(knobs.under_way_max(5), 2_048);
     }
 
     #[test]

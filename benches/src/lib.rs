@@ -41,6 +41,7 @@
 //! ```
 
 mod access;
+mod axis;
 mod knobs;
 mod latency;
 mod load;
@@ -56,18 +57,19 @@ mod units;
 mod usage;
 mod work;
 
-pub use access::{Access, AccessError};
+pub use access::{Access, AccessError, Target};
+pub use axis::Axis;
 pub use knobs::{KnobError, Knobs, Lanes};
 pub use latency::{Latency, Rank};
 pub use load::{Load, LoadError};
 pub use mix::MixError;
-pub use plan::{Axis, Plan, Sweep, SweepError};
+pub use plan::{Plan, Sweep, SweepError};
 pub use report::{BaselineError, Change, Comparison, End, EndUse, Failure, Part, Point, Report, Stopped};
-pub use run::{News, Target, run};
+pub use run::{News, run};
 pub use schedule::Schedule;
 pub use server::{ServeError, serve};
 pub use service::{Hello, VERSION};
 pub use show::{line, page, table};
 pub use units::{UnitError, duration, size};
 pub use usage::Usage;
-pub use work::Work;
+pub use work::{Work, WorkError};

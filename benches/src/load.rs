@@ -5,8 +5,10 @@ use std::fmt;
 use serde::{Deserialize, Serialize};
 
 use crate::mix::{self, MixError};
-use crate::units::exact_size;
-use crate::work::Work;
+use crate::work::{Work, WorkError};
+
+/// Calls of a mix that are under way on a connection if nobody says so.
+const MIXED_IN_FLIGHT: u32 = 16;
 
 /// The work of a run, with the weight of each kind.
 ///
@@ -28,33 +30,12 @@ pub struct Load {
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum LoadError {
-    /// There is no such work.
-    #[error("`{0}` is no work: there are add, echo, callback, stream, bulk, handles, connect and mixed:FILE")]
-    Unknown(String),
-    /// The size is none.
-    #[error("`{text}`: {why}")]
-    BadSize {
-        /// The work as it was given.
-        text: String,
-        /// What is wrong with its size.
-        why: String,
-    },
-    /// A size for a work that has none.
-    #[error("{0} has no payload, so it has no size")]
-    Sizeless(String),
+    /// It is no work.
+    #[error(transparent)]
+    Work(#[from] WorkError),
     /// A size beside one.
     #[error("{0} says its size already: leave the other one out")]
     SizedTwice(String),
-    /// No call can have that size.
-    #[error("{work}: the size must be between {} and {}", exact_size(*.least), exact_size(*.most))]
-    Size {
-        /// With the size that was given.
-        work: Work,
-        /// The least it may be.
-        least: u64,
-        /// The most it may be.
-        most: u64,
-    },
     /// The file of a mix cannot be used.
     #[error("{file}: {why}")]
     Mix {
@@ -71,7 +52,7 @@ impl Load {
     pub fn parse(text: &str, size: Option<u64>) -> Result<Load, LoadError> {
         if let Some(file) = text.strip_prefix("mixed:") {
             if size.is_some() {
-                return Err(LoadError::Sizeless("a mix".to_owned()));
+                return Err(WorkError::Sizeless("a mix".to_owned()).into());
             }
             let works =
                 mix::read(file.as_ref()).map_err(|why| LoadError::Mix { file: file.to_owned(), why })?;
@@ -92,8 +73,10 @@ impl Load {
 
     /// The same with another payload.
     pub(crate) fn with_size(&self, size: u64) -> Result<Load, LoadError> {
-        let [(work, _)] = self.works[..] else { return Err(LoadError::Sizeless("a mix".to_owned())) };
-        let sized = work.with_size(size).ok_or_else(|| LoadError::Sizeless(work.to_string()))?;
+        let [(work, _)] = self.works[..] else {
+            return Err(WorkError::Sizeless("a mix".to_owned()).into());
+        };
+        let sized = work.with_size(size).ok_or_else(|| WorkError::Sizeless(work.to_string()))?;
         if self.sized {
             return Err(LoadError::SizedTwice(self.name.clone()));
         }
@@ -113,7 +96,10 @@ impl Load {
 
     /// How many calls are under way on a connection if nobody says so.
     pub fn usual_in_flight(&self) -> u32 {
-        self.works.iter().map(|(work, _)| work.usual_in_flight()).min().unwrap_or(1)
+        match self.works[..] {
+            [(work, _)] => work.usual_in_flight(),
+            _ => MIXED_IN_FLIGHT,
+        }
     }
 
     /// Bytes that a call of it has in memory at an end, at most.

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::path::Path;
 
-use crate::work::Work;
+use crate::work::{Work, WorkError};
 
 /// The most weight a work may have.
 const WEIGHT_MAX: u32 = 1_000_000;
@@ -19,8 +19,8 @@ pub enum MixError {
     #[error("expected lines such as `add = 70` or `\"echo:1KiB\" = 20`: {0}")]
     Toml(String),
     /// A line names no work.
-    #[error("{0}")]
-    Work(String),
+    #[error(transparent)]
+    Work(#[from] WorkError),
     /// A weight that is none.
     #[error("the weight of {0} must be between 1 and {WEIGHT_MAX}")]
     Weight(Work),
@@ -44,7 +44,7 @@ fn parse(text: &str) -> Result<Vec<(Work, u32)>, MixError> {
         toml::from_str(text).map_err(|e| MixError::Toml(e.message().to_owned()))?;
     let mut works = BTreeMap::new();
     for (name, weight) in lines {
-        let work: Work = name.parse().map_err(|e: crate::LoadError| MixError::Work(e.to_string()))?;
+        let work: Work = name.parse()?;
         if work == Work::Connect {
             return Err(MixError::Connect);
         }

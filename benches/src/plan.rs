@@ -1,27 +1,11 @@
 //! A run: one load, or a curve of several that differ in one knob.
 
-use std::fmt;
 use std::str::FromStr;
 
-use serde::{Deserialize, Serialize};
-
+use crate::axis::Axis;
 use crate::knobs::{KnobError, Knobs};
 use crate::load::LoadError;
-use crate::units::{count, exact_size, size};
-
-/// What differs between the points of a curve.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "kebab-case")]
-pub enum Axis {
-    /// Calls under way on a connection.
-    InFlight,
-    /// Connections.
-    Connections,
-    /// Calls a second: an open loop.
-    Rate,
-    /// Bytes of payload.
-    Size,
-}
+use crate::units::size;
 
 /// A point of a curve.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -139,28 +123,6 @@ fn step(axis: Axis, text: &str) -> Result<Step, SweepError> {
             let whole: u32 = text.parse().map_err(|_| wrong())?;
             Ok(Step::Value(f64::from(whole)))
         }
-    }
-}
-
-impl Axis {
-    /// A value of it for people to read.
-    pub(crate) fn show(self, value: f64) -> String {
-        match self {
-            Axis::InFlight | Axis::Connections => format!("{value}"),
-            Axis::Rate => format!("{}/s", count(value)),
-            Axis::Size => exact_size(value as u64),
-        }
-    }
-}
-
-impl fmt::Display for Axis {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(match self {
-            Axis::InFlight => "in-flight",
-            Axis::Connections => "connections",
-            Axis::Rate => "rate",
-            Axis::Size => "size",
-        })
     }
 }
 

@@ -74,6 +74,7 @@ pub(crate) fn about_size(bytes: f64) -> String {
 /// Nanoseconds to three digits: `85.3 µs`.
 pub(crate) fn nanos(ns: f64) -> String {
     let (unit, factor) = match ns {
+        0.0 => return "0".to_owned(),
         ns if ns >= 1e9 => ("s", 1e9),
         ns if ns >= 1e6 => ("ms", 1e6),
         ns if ns >= 1e3 => ("µs", 1e3),
@@ -96,6 +97,11 @@ pub(crate) fn count(n: f64) -> String {
         n if n.fract() == 0.0 => format!("{n}"),
         n => three_digits(n),
     }
+}
+
+/// So many of them: `1 thread`, `2 threads`.
+pub(crate) fn plural(n: u64, one: &str) -> String {
+    format!("{n} {one}{}", if n == 1 { "" } else { "s" })
 }
 
 fn three_digits(n: f64) -> String {

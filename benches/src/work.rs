@@ -5,8 +5,7 @@ use std::str::FromStr;
 
 use serde::{Deserialize, Serialize};
 
-use crate::load::LoadError;
-use crate::units::{self, exact_size};
+use crate::units::{self, UnitError, exact_size};
 
 /// The largest payload of a call or an item: 16 MiB, the largest body, less what goes around it.
 pub(crate) const PAYLOAD_MAX: u64 = (16 << 20) - 64;
@@ -50,6 +49,36 @@ pub enum Work {
     Handles,
     /// A connection, from the first packet to the greeting; it is closed again.
     Connect,
+}
+
+/// Why something is no work.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum WorkError {
+    /// There is no such work.
+    #[error("`{0}` is no work: there are add, echo, callback, stream, bulk, handles, connect and mixed:FILE")]
+    Unknown(String),
+    /// The size is none.
+    #[error("`{text}`: {why}")]
+    BadSize {
+        /// The work as it was given.
+        text: String,
+        /// What is wrong with its size.
+        why: UnitError,
+    },
+    /// A size for a work that has none.
+    #[error("{0} has no payload, so it has no size")]
+    Sizeless(String),
+    /// No call can have that size.
+    #[error("{work}: the size must be between {} and {}", exact_size(*.least), exact_size(*.most))]
+    Size {
+        /// With the size that was given.
+        work: Work,
+        /// The least it may be.
+        least: u64,
+        /// The most it may be.
+        most: u64,
+    },
 }
 
 impl Work {
@@ -100,7 +129,7 @@ impl Work {
     }
 
     /// Refuses sizes that no call can have.
-    pub(crate) fn check(self) -> Result<(), LoadError> {
+    pub(crate) fn check(self) -> Result<(), WorkError> {
         let (least, most) = match self {
             Work::Echo { .. } => (0, PAYLOAD_MAX),
             Work::Stream { .. } => (0, PAYLOAD_MAX),
@@ -108,13 +137,13 @@ impl Work {
             _ => return Ok(()),
         };
         match self.size() {
-            Some(size) if !(least..=most).contains(&size) => Err(LoadError::Size { work: self, least, most }),
+            Some(size) if !(least..=most).contains(&size) => Err(WorkError::Size { work: self, least, most }),
             _ => Ok(()),
         }
     }
 
     /// What it is called and whether a size was said.
-    pub(crate) fn parse(text: &str) -> Result<(Work, bool), LoadError> {
+    pub(crate) fn parse(text: &str) -> Result<(Work, bool), WorkError> {
         let (name, size) = match text.split_once(':') {
             Some((name, size)) => (name, Some(size)),
             None => (text, None),
@@ -127,29 +156,28 @@ impl Work {
             "bulk" => Work::Bulk { size: 0 },
             "handles" => Work::Handles,
             "connect" => Work::Connect,
-            _ => return Err(LoadError::Unknown(text.to_owned())),
+            _ => return Err(WorkError::Unknown(text.to_owned())),
         };
         let Some(size) = size else { return Ok((work.usual(), false)) };
-        let bytes = units::size(size)
-            .map_err(|why| LoadError::BadSize { text: text.to_owned(), why: why.to_string() })?;
-        let sized = work.with_size(bytes).ok_or_else(|| LoadError::Sizeless(name.to_owned()))?;
+        let bytes = units::size(size).map_err(|why| WorkError::BadSize { text: text.to_owned(), why })?;
+        let sized = work.with_size(bytes).ok_or_else(|| WorkError::Sizeless(name.to_owned()))?;
         sized.check()?;
         Ok((sized, true))
     }
 }
 
 impl FromStr for Work {
-    type Err = LoadError;
+    type Err = WorkError;
 
-    fn from_str(text: &str) -> Result<Work, LoadError> {
+    fn from_str(text: &str) -> Result<Work, WorkError> {
         Work::parse(text).map(|(work, _)| work)
     }
 }
 
 impl TryFrom<String> for Work {
-    type Error = LoadError;
+    type Error = WorkError;
 
-    fn try_from(text: String) -> Result<Work, LoadError> {
+    fn try_from(text: String) -> Result<Work, WorkError> {
         text.parse()
     }
 }

@@ -3,7 +3,8 @@
 use serde::{Deserialize, Serialize};
 
 use super::{FORMAT, Point, Report};
-use crate::plan::{Axis, Plan};
+use crate::axis::Axis;
+use crate::plan::Plan;
 
 /// Why a report cannot be compared with.
 #[derive(Debug, thiserror::Error)]

@@ -8,9 +8,10 @@ use serde::{Deserialize, Serialize};
 
 pub use compare::{BaselineError, Change, Comparison};
 
+use crate::axis::Axis;
 use crate::knobs::Knobs;
 use crate::latency::Latency;
-use crate::plan::{Axis, Plan};
+use crate::plan::Plan;
 use crate::service::Hello;
 use crate::usage::Usage;
 use crate::work::Work;

@@ -6,7 +6,7 @@ use std::time::Instant;
 
 use tokio::task::JoinSet;
 
-use super::crew::{Hands, Orders, share, within_grace};
+use super::orders::{Hands, Orders, share, within_grace};
 use super::recorder::{Recorder, Took};
 use crate::mix::Draw;
 use crate::work::Work;

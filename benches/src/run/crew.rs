@@ -1,39 +1,27 @@
 //! The threads of a load: each has a node of its own, its share of the connections, and their callers beside them.
 
-use std::future::Future;
 use std::rc::Rc;
 use std::sync::Arc;
 use std::thread::JoinHandle;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use duologue::{Config, Node};
 use futures_util::StreamExt as _;
 use tokio::task::LocalSet;
 
 use super::control::{Control, Event, Meter};
-use super::hand::{Fault, Hand};
+use super::fault::Fault;
+use super::hand::Hand;
+use super::orders::{Hands, Orders, share};
 use super::recorder::{Recorder, Tally};
-use super::{Target, closed, open};
-use crate::access::client_config;
+use super::{closed, open};
+use crate::access::{Target, client_config};
 use crate::knobs::{Knobs, Lanes};
 use crate::service::BenchProxy;
 use crate::work::Work;
 
-/// How long calls that are under way at the end may take.
-pub(super) const GRACE: Duration = Duration::from_secs(5);
 /// How long a node may take to say goodbye.
 const GOODBYE: Duration = Duration::from_secs(5);
-
-/// What all threads of a load know.
-#[derive(Debug)]
-pub(super) struct Orders {
-    pub(super) knobs: Knobs,
-    pub(super) target: Target,
-    pub(super) control: Arc<Control>,
-}
-
-/// The objects of one connection.
-pub(super) type Hands = Rc<[Hand]>;
 
 /// Threads under way.
 #[derive(Debug)]
@@ -171,34 +159,5 @@ async fn connect(knobs: &Knobs, target: &Target, node: &Node) -> Result<Hands, S
         Ok(hands) => Ok(hands.into()),
         Err(Fault::Lost(why)) => Err(format!("the connection was lost: {why}")),
         Err(Fault::Failed(why) | Fault::Wrong(why)) => Err(why),
-    }
-}
-
-/// The part of one of `n` in `all`, which are dealt one by one.
-pub(super) fn share(all: u32, n: u32, which: u32) -> u32 {
-    all / n + u32::from(which < all % n)
-}
-
-/// Waits for tasks that are under way, but not for ever.
-pub(super) async fn within_grace(ended: impl Future<Output = ()>) {
-    let _ = tokio::time::timeout(GRACE, ended).await;
-}
-
-/// Since a moment that may still be to come.
-pub(super) fn since(moment: Instant) -> Duration {
-    Instant::now().saturating_duration_since(moment)
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn everything_is_dealt_out() {
-        for (all, n) in [(1, 1), (7, 3), (8, 3), (1_000, 7), (3, 3)] {
-            let shares: Vec<u32> = (0..n).map(|which| share(all, n, which)).collect();
-            assert_eq!(shares.iter().sum::<u32>(), all);
-            assert!(shares.iter().max().unwrap() - shares.iter().min().unwrap() <= 1);
-        }
     }
 }

@@ -4,8 +4,7 @@ use std::time::Duration;
 
 use duologue::{CallError, Connection, Node, OpenError};
 
-use super::Target;
-use crate::access::client_config;
+use crate::access::{Target, client_config};
 use crate::knobs::Knobs;
 use crate::service::{BenchProxy, Hello, VERSION};
 use crate::usage::Usage;

@@ -1,22 +1,12 @@
 //! One call of each kind of work, on one object.
 
 use duologue::prelude::*;
-use duologue::{CallError, Node, OpenError};
+use duologue::{CallError, Node};
 
+use super::fault::Fault;
 use super::recorder::Recorder;
 use crate::service::{BenchProxy, ItemProxy, OBJECTS_AT_ONCE, OwnTargetProxy, SharedTargetProxy, Thing};
 use crate::work::{ITEMS, Work};
-
-/// Why a call gave nothing to count.
-#[derive(Debug)]
-pub(super) enum Fault {
-    /// The connection is gone, and with it the load.
-    Lost(String),
-    /// This call failed.
-    Failed(String),
-    /// The answer is not the right one: there is no sense in going on.
-    Wrong(String),
-}
 
 /// What a caller has in its hand: an object to call, or a way to connect.
 #[derive(Debug)]
@@ -125,31 +115,4 @@ impl Hand {
 
 fn right(right: bool, why: impl FnOnce() -> String) -> Result<(), Fault> {
     if right { Ok(()) } else { Err(Fault::Wrong(why())) }
-}
-
-impl<E: std::fmt::Display> From<CallError<E>> for Fault {
-    fn from(error: CallError<E>) -> Fault {
-        match error {
-            CallError::Disconnected { reason, .. } => Fault::Lost(reason),
-            other => Fault::Failed(other.to_string()),
-        }
-    }
-}
-
-impl<E: std::fmt::Display + std::fmt::Debug> From<StreamError<E>> for Fault {
-    fn from(error: StreamError<E>) -> Fault {
-        match error {
-            StreamError::Disconnected(reason) => Fault::Lost(reason),
-            other => Fault::Failed(other.to_string()),
-        }
-    }
-}
-
-impl From<OpenError> for Fault {
-    fn from(error: OpenError) -> Fault {
-        match error {
-            OpenError::Call(error) => error.into(),
-            other => Fault::Wrong(other.to_string()),
-        }
-    }
 }

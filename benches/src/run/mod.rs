@@ -5,72 +5,25 @@ mod closed;
 mod control;
 mod crew;
 mod desk;
+mod fault;
 mod hand;
+mod news;
 mod open;
+mod orders;
 mod point;
 mod recorder;
+
+pub use news::News;
 
 use std::future::Future;
 use std::pin::{Pin, pin};
 
-use crate::access::Access;
+use crate::access::Target;
 use crate::plan::Plan;
-use crate::report::{End, Point, Report, Stopped};
+use crate::report::{End, Report, Stopped};
 use crate::service::Hello;
 use desk::Desk;
-
-/// Whom to load.
-#[derive(Clone, Debug)]
-pub struct Target {
-    /// `host:port` of a server.
-    pub address: String,
-    /// Who the client is and whom it trusts.
-    pub access: Access,
-}
-
-/// What happens in a run, for somebody who waits for its end.
-#[derive(Clone, Debug)]
-#[non_exhaustive]
-pub enum News {
-    /// A point begins: its number from 1, of how many, and what it is.
-    Point {
-        /// From 1.
-        number: usize,
-        /// Of how many.
-        of: usize,
-        /// Where it is on the axis.
-        label: String,
-    },
-    /// Connections are made.
-    Connecting {
-        /// So many are.
-        made: u64,
-        /// So many are to be.
-        of: u64,
-    },
-    /// The load runs.
-    Running {
-        /// Since it began, or since it is measured.
-        seconds: f64,
-        /// How long that is to be.
-        of: f64,
-        /// Whether it is measured.
-        measured: bool,
-        /// Calls a second, of late.
-        per_s: f64,
-        /// Calls that failed, all in all.
-        failed: u64,
-    },
-    /// A point is measured.
-    Measured(Box<Point>),
-}
-
-/// What ends a run before its time.
-#[derive(Debug)]
-enum Cut {
-    Told,
-    Broken(String),
-}
+use point::Cut;
 
 /// Carries a plan out against a server. `stop` ends it early, with what was measured until then.
 pub async fn run(

@@ -12,7 +12,7 @@ use tokio::sync::Notify;
 use tokio::task::JoinSet;
 
 use super::control::{Control, Event, Phase};
-use super::crew::{GRACE, Hands, Orders, share, since};
+use super::orders::{GRACE, Hands, Orders, share, since};
 use super::recorder::{Recorder, Took};
 use crate::mix::Draw;
 use crate::schedule::Schedule;
@@ -39,7 +39,7 @@ struct Floor {
     recorder: Rc<Recorder>,
     /// Something ended, or is due.
     stir: Arc<Notify>,
-    under_way: Cell<u32>,
+    under_way: Cell<u64>,
     /// When those that are under way were due, and of which part they are.
     waiting: RefCell<HashMap<u64, (Duration, usize)>>,
 }
@@ -57,8 +57,8 @@ pub(super) async fn drive(
     let schedule = Schedule::new(rate, knobs.threads, number);
     let window = Window { begin: knobs.warm_up, end: knobs.warm_up + knobs.duration };
     let most = match knobs.load.connects() {
-        true => share(knobs.in_flight_max, knobs.threads, number),
-        false => knobs.in_flight_max.saturating_mul(hands.len() as u32),
+        true => u64::from(share(knobs.in_flight_max, knobs.threads, number)),
+        false => knobs.under_way_max(hands.len() as u32),
     };
     let stir = Arc::new(Notify::new());
     if let Err(error) = pace(schedule, begin, orders.control.clone(), stir.clone()) {

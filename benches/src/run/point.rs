@@ -8,10 +8,12 @@ use std::time::{Duration, Instant};
 use tokio::sync::mpsc::UnboundedReceiver;
 
 use super::control::{Control, Event};
-use super::crew::{Crew, Orders};
+use super::crew::Crew;
 use super::desk::Desk;
+use super::news::News;
+use super::orders::Orders;
 use super::recorder::Tally;
-use super::{Cut, News, Target};
+use crate::access::Target;
 use crate::knobs::Knobs;
 use crate::latency::Latency;
 use crate::plan::Planned;
@@ -23,6 +25,13 @@ const TICK: Duration = Duration::from_millis(200);
 
 /// A closed loop in which no call has ended goes on for so long at most: as long as a call may take.
 const MORE: Duration = Duration::from_secs(30);
+
+/// What ends a run before its time.
+#[derive(Debug)]
+pub(super) enum Cut {
+    Told,
+    Broken(String),
+}
 
 /// What both ends had used at a moment.
 struct Both {

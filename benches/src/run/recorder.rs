@@ -9,7 +9,7 @@ use duologue::Bytes;
 use hdrhistogram::Histogram;
 
 use super::control::{Control, Event, Meter, Phase};
-use super::hand::Fault;
+use super::fault::Fault;
 use crate::latency::{histogram, merged};
 use crate::load::Load;
 use crate::work::Work;

@@ -37,14 +37,6 @@ pub(super) fn label(report: &Report, value: Option<f64>) -> String {
     }
 }
 
-/// How a load was made, in words.
-pub(super) fn knobs(report: &Report) -> String {
-    match report.axis {
-        Some(axis) => format!("{}; {axis} varied", report.knobs),
-        None => report.knobs.to_string(),
-    }
-}
-
 /// The points of a report, what a closed loop reached first.
 pub(super) fn all_points(report: &Report) -> Vec<&Point> {
     report.ceiling.iter().chain(&report.points).collect()

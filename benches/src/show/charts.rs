@@ -3,8 +3,8 @@
 use super::cells::{Of, label};
 use super::plot::{Bars, HUES, Line, Plot};
 use super::scale::Scale;
+use crate::axis::Axis;
 use crate::latency::Latency;
-use crate::plan::Axis;
 use crate::report::{EndUse, Point, Report};
 use crate::units::{about_size, count, nanos};
 
@@ -52,6 +52,11 @@ fn throughput(report: &Report, axis: Axis, baseline: Option<&Report>) -> Option<
     };
     let mut lines = vec![line(report, "this run", false)];
     lines.extend(baseline.map(|baseline| line(baseline, "baseline", true)));
+    if axis == Axis::Rate {
+        let due = |p: &Point| Some((p.value?, p.value?));
+        let points = report.points.iter().filter_map(due).collect();
+        lines.push(Line { name: "due".to_owned(), hue: 2, dashed: true, dots: false, points });
+    }
     let most = lines.iter().flat_map(|line| &line.points).map(|(_, y)| *y).fold(0.0, f64::max);
     let plot = Plot {
         title: name.to_owned(),
@@ -126,15 +131,16 @@ fn around(lines: &[Line]) -> Option<Scale> {
 }
 
 fn latency_by_percentile(report: &Report, baseline: Option<&Report>) -> Option<Chart> {
-    let line = |name: String, hue, dashed, latency: &Latency| Line {
-        name,
-        hue,
-        dashed,
-        dots: false,
-        points: latency.ranks.iter().map(|rank| (rank.percentile, rank.ns as f64)).collect(),
+    let with = report.points.iter().filter_map(|p| Some((p, p.latency.as_ref()?)));
+    let shown: Vec<(&Point, &Latency)> = evenly(with.collect(), HUES);
+    let most = shown.iter().map(|(_, latency)| latency.count).max()?;
+    // As many nines as there are calls to tell them apart.
+    let x = Scale::nines((most as f64).log10().floor().clamp(1.0, 6.0) as u32);
+    let line = |name: String, hue, dashed, latency: &Latency| {
+        let ranks = latency.ranks.iter().filter(|rank| x.place(rank.percentile) < x.to);
+        let points = ranks.map(|rank| (rank.percentile, rank.ns as f64)).collect();
+        Line { name, hue, dashed, dots: false, points }
     };
-    let with = || report.points.iter().filter_map(|p| Some((p, p.latency.as_ref()?)));
-    let shown: Vec<(&Point, &Latency)> = evenly(with().collect(), HUES);
     let mut lines: Vec<Line> = Vec::new();
     for (hue, (point, latency)) in shown.iter().enumerate() {
         lines.push(line(label(report, point.value), hue, false, latency));
@@ -144,20 +150,14 @@ fn latency_by_percentile(report: &Report, baseline: Option<&Report>) -> Option<C
         }
     }
     if let ([(point, _)], Some(service)) = (&shown[..], shown.first().and_then(|(p, _)| p.service.as_ref())) {
-        lines.push(line(
-            format!("{}, from when it was begun", label(report, point.value)),
-            1,
-            false,
-            service,
-        ));
+        let name = format!("{}, from when it was begun", label(report, point.value));
+        lines.push(line(name, 1, false, service));
     }
-    let most = shown.iter().map(|(_, latency)| latency.count).max()?;
     let plot = Plot {
         title: "Latency by percentile".to_owned(),
-        // As many nines as there are calls to tell them apart.
-        x: Scale::nines((most as f64).log10().floor().clamp(1.0, 6.0) as u32),
-        x_name: "of all calls".to_owned(),
         y: around(&lines)?,
+        x,
+        x_name: "of all calls".to_owned(),
         lines,
         bars: Vec::new(),
     };
@@ -174,13 +174,15 @@ fn evenly<T: Clone>(all: Vec<T>, most: usize) -> Vec<T> {
 }
 
 fn processor_time(report: &Report) -> Option<Chart> {
-    let plot = ends(report, "Processor time for a call", |used| used.cpu_us_per_call, |us| nanos(us * 1e3))?;
+    let scale = |most| Scale::from_zero(most, |us| nanos(us * 1e3));
+    let plot = ends(report, "Processor time for a call", |used| used.cpu_us_per_call, scale)?;
     let how = "All threads of each process, by the calls that ended well while it was measured.";
     Some(Chart { name: "Processor time for a call", how, plot })
 }
 
 fn memory(report: &Report) -> Option<Chart> {
-    let plot = ends(report, "Memory for a connection", |used| used.bytes_per_connection, about_size)?;
+    let scale = |most| Scale::bytes(most, about_size);
+    let plot = ends(report, "Memory for a connection", |used| used.bytes_per_connection, scale)?;
     let how = "What each process grew by from the first connections to all of them, with their objects. What it had \
                freed before is used again, so later points of a curve may show less.";
     Some(Chart { name: "Memory for a connection", how, plot })
@@ -191,7 +193,7 @@ fn ends(
     report: &Report,
     title: &str,
     of: impl Fn(&EndUse) -> Option<f64>,
-    show: impl Fn(f64) -> String,
+    scale: impl Fn(f64) -> Scale,
 ) -> Option<Plot> {
     let points = &report.points;
     let bars = [
@@ -204,7 +206,7 @@ fn ends(
         title: title.to_owned(),
         x: Scale::places(points.iter().map(|p| label(report, p.value)).collect()).at_most(WORDS_MAX),
         x_name: report.axis.map_or("work", described).to_owned(),
-        y: Scale::from_zero(known().fold(0.0, f64::max), show),
+        y: scale(known().fold(0.0, f64::max)),
         lines: Vec::new(),
         bars: bars.to_vec(),
     })

@@ -4,7 +4,7 @@ use super::cells::{self, all_points};
 use super::charts::charts;
 use super::html::{escape, table};
 use crate::report::{End, Point, Report};
-use crate::units::{about_size, count, moment, nanos};
+use crate::units::{about_size, count, moment, nanos, plural};
 
 /// A report as HTML, beside an earlier one if there is one.
 pub fn page(report: &Report, baseline: Option<&Report>) -> String {
@@ -15,7 +15,7 @@ pub fn page(report: &Report, baseline: Option<&Report>) -> String {
         format!("<title>{} – duologue bench</title>\n", escape(&name)),
         format!("<style>\n{}</style>\n</head>\n<body>\n<main>\n", include_str!("page.css")),
         head(report),
-        best(report).map(figures).unwrap_or_default(),
+        best(report).map(|point| figures(report, point)).unwrap_or_default(),
         plots(report, baseline),
         rows(report, baseline),
         foot(report),
@@ -28,7 +28,7 @@ fn head(report: &Report) -> String {
     let mut text = format!(
         "<header>\n<h1>{}</h1>\n<p>{}</p>\n<p>at {}, {}</p>\n</header>\n",
         escape(&report.knobs.load.to_string()),
-        escape(&cells::knobs(report)),
+        escape(&report.knobs.in_words(report.axis)),
         escape(&report.address),
         moment(report.began_unix_s),
     );
@@ -46,11 +46,16 @@ fn best(report: &Report) -> Option<&Point> {
     all_points(report).into_iter().filter(|p| p.calls > 0).max_by(|a, b| a.per_s.total_cmp(&b.per_s))
 }
 
-fn figures(point: &Point) -> String {
+fn figures(report: &Report, point: &Point) -> String {
     let latency = |of: fn(&crate::Latency) -> u64| point.latency.as_ref().map(|l| nanos(of(l) as f64));
     let micros = |us: Option<f64>| us.map(|us| nanos(us * 1e3));
     let payload = (point.bytes > 0).then(|| format!("{}/s", about_size(point.bytes_per_s)));
+    let place = report.axis.map(|axis| match point.value {
+        Some(value) => format!("{axis} {}", axis.show(value)),
+        None => cells::label(report, None),
+    });
     let all = [
+        ("most calls at", place),
         ("calls a second", Some(count(point.per_s))),
         ("payload", payload),
         ("median latency", latency(|l| l.p50_ns)),
@@ -134,11 +139,11 @@ fn rows(report: &Report, baseline: Option<&Report>) -> String {
 fn foot(report: &Report) -> String {
     let end = |name: &str, end: &End| {
         format!(
-            "<p>{name}: duologue {}, {}, {} cores, {} threads</p>\n",
+            "<p>{name}: duologue {}, {}, {}, {}</p>\n",
             escape(&end.program),
             escape(&end.system),
-            end.cores,
-            end.threads
+            plural(u64::from(end.cores), "core"),
+            plural(u64::from(end.threads), "thread"),
         )
     };
     let server = report.server.as_ref().map(|server| end("Server", server)).unwrap_or_default();

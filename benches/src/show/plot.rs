@@ -45,9 +45,9 @@ pub(super) struct Bars {
 }
 
 const WIDTH: u32 = 640;
-const HEIGHT: u32 = 340;
+const HEIGHT: u32 = 360;
 /// Of words, as plotters counts them.
-const FONT: u32 = 16;
+const FONT: u32 = 19;
 
 /// Colours that stand for variables: plotters knows only numbers.
 const WORDS: RGBColor = RGBColor(254, 0, 0);
@@ -104,9 +104,9 @@ impl Plot {
         let area = SVGBackend::with_string(svg, (WIDTH, HEIGHT)).into_drawing_area();
         let mut chart = ChartBuilder::on(&area)
             .margin(10)
-            .margin_right(28)
-            .x_label_area_size(46)
-            .y_label_area_size(74)
+            .margin_right(36)
+            .x_label_area_size(54)
+            .y_label_area_size(84)
             .build_cartesian_2d(Side(&self.x), Side(&self.y))
             .map_err(|e| text(&e))?;
         let mut mesh = chart.configure_mesh();
@@ -156,6 +156,7 @@ impl Plot {
             lines.chain(self.bars.iter().map(|bars| (&bars.name, bars.hue, false))).collect();
         let mut text =
             svg.replacen("<svg ", &format!("<svg role=\"img\" aria-label=\"{}\" ", escape(&self.title)), 1);
+        text = format!("<div class=\"wide\">{text}</div>");
         if entries.len() > 1 {
             text += "<ul class=\"legend\">";
             for (name, hue, dashed) in entries {
@@ -226,7 +227,10 @@ mod tests {
     #[test]
     fn it_says_what_it_is_and_what_its_lines_are() {
         let svg = plot().draw();
-        assert!(svg.starts_with("<svg role=\"img\" aria-label=\"a &lt;plot&gt;\" viewBox="), "{svg}");
+        assert!(
+            svg.starts_with("<div class=\"wide\"><svg role=\"img\" aria-label=\"a &lt;plot&gt;\" viewBox="),
+            "{svg}"
+        );
         assert!(svg.contains("</i>now &amp; here</li>") && svg.contains("<i class=\"dashed\""), "{svg}");
         assert_eq!(svg.matches("<circle").count(), 2, "a dot for each point: {svg}");
     }

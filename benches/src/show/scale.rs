@@ -22,6 +22,14 @@ enum Kind {
 const STEPS: f64 = 6.0;
 
 impl Scale {
+    /// From 0 to a round number of bytes at or above `most`: round in the unit it is shown in.
+    pub(super) fn bytes(most: f64, show: impl Fn(f64) -> String) -> Scale {
+        let unit = 1_024_f64.powi(most.max(1.0).log(1_024.0) as i32);
+        let Scale { kind, from, to, ticks } = Scale::from_zero(most / unit, |n| show(n * unit));
+        let ticks = ticks.into_iter().map(|(at, words)| (at * unit, words)).collect();
+        Scale { kind, from, to: to * unit, ticks }
+    }
+
     /// From 0 to a round number at or above `most`.
     pub(super) fn from_zero(most: f64, show: impl Fn(f64) -> String) -> Scale {
         let most = if most > 0.0 { most } else { 1.0 };
@@ -126,6 +134,15 @@ mod tests {
         assert_eq!((scale.from, scale.to), (0.0, 1_200.0));
         assert_eq!(Scale::from_zero(6.0, |n| n.to_string()).to, 6.0);
         assert_eq!(Scale::from_zero(0.0, |n| n.to_string()).to, 1.0);
+    }
+
+    #[test]
+    fn bytes_are_round_in_their_unit() {
+        let scale = Scale::bytes(228.0 * 1_024.0, |n| (n / 1_024.0).to_string());
+        assert_eq!(words(&scale), ["0", "50", "100", "150", "200", "250"]);
+        assert_eq!(scale.to, 250.0 * 1_024.0);
+        assert_eq!(Scale::bytes(100.0, |n| n.to_string()).to, 100.0);
+        assert_eq!(Scale::bytes(5e6, |n| n.to_string()).to, 5.0 * 1_048_576.0);
     }
 
     #[test]

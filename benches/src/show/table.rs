@@ -15,7 +15,7 @@ pub fn table(report: &Report, baseline: Option<&Report>) -> String {
 }
 
 fn write_all(text: &mut String, report: &Report, baseline: Option<&Report>) -> std::fmt::Result {
-    writeln!(text, "{} at {}: {}", report.knobs.load, report.address, cells::knobs(report))?;
+    writeln!(text, "{} at {}: {}", report.knobs.load, report.address, report.knobs.in_words(report.axis))?;
     if let Some(stopped) = &report.stopped {
         writeln!(text, "PARTIAL: {}", stopped.reason)?;
     }
@@ -74,8 +74,8 @@ mod tests {
         let lines: Vec<&str> = text.lines().collect();
         assert_eq!(
             lines[0],
-            "echo:64B at 127.0.0.1:18863: 1 connection × 64 in flight, 1 object each on one lane, closed loop, \
-             10 s after 2 s of warm-up, 1 thread of the client; in-flight varied"
+            "echo:64B at 127.0.0.1:18863: 1 connection × varied numbers in flight, 1 object each on one lane, closed loop, \
+             10 s after 2 s of warm-up, 1 thread of the client"
         );
         assert!(lines[2].starts_with("in-flight  calls/s  "), "{text}");
         assert!(lines[3].starts_with("1             10 k  "), "{text}");

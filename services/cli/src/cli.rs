@@ -185,7 +185,7 @@ mod tests {
         assert_eq!(run(&[]).plan().unwrap().knobs().threads, 1);
         assert!(run(&["--sweep", "connections=1,2"]).plan().is_ok());
         let refused = run(&["--threads", "2"]).plan().unwrap_err().to_string();
-        assert!(refused.starts_with("--threads: 2 for 1 connections"), "{refused}");
+        assert!(refused.starts_with("--threads: 2 for 1 connection:"), "{refused}");
     }
 
     #[test]
