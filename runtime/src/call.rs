@@ -409,27 +409,6 @@ fn send(
     Ok((answer, Guard::new(of)))
 }
 
-/// Passes a call on as it came, with what it carried; gives its answer and what cancels it.
-pub(crate) fn pass_on(
-    handle: &Handle,
-    interface: Described,
-    method: u16,
-    body: Vec<u8>,
-    refs: Vec<Handle>,
-    context: &CallContext,
-    notice: bool,
-) -> Result<impl Future<Output = Answer> + Send + 'static, Fault> {
-    let sort = if notice { Sort::Notice } else { Sort::Call };
-    let payload = Payload::Encoded(body, refs);
-    let (answer, guard) =
-        send(handle, interface, method, payload, context.passed_on(), Instant::now(), sort)?;
-    Ok(async move {
-        let (mut guard, answer) = (guard, answer.await);
-        guard.answered = true;
-        answer.unwrap_or_else(|_| nobody_answered())
-    })
-}
-
 fn send_local(
     object: &LocalObject,
     interface: Described,
@@ -462,7 +441,8 @@ fn send_local(
             };
             let refs = crate::answer::Refs::new(refs);
             let context = context.clone();
-            object.deliver(smallvec![Delivery { method, body: body.into(), refs, replier, context }]);
+            let (numbering, body) = (None, body.into());
+            object.deliver(smallvec![Delivery { method, numbering, body, refs, replier, context }]);
         }
     }
     Ok(context)

@@ -12,7 +12,7 @@ use crate::connection::{Connection, Shared};
 use crate::descriptor::{Access, Descriptor, METHODS_MAX, Marks, Method, Param};
 use crate::error::{BadBody, CallError, Fault};
 use crate::object::{Caller, Delivery, Fallible, Hook, Incoming, Interface, LocalObject, Mailbox, Plain};
-use crate::proxy::{Handle, Import, Target};
+use crate::proxy::{Handle, Import, Origin, Target};
 use crate::values::{self, ArgsIn, deserialize_handle, serialize_handle};
 use crate::wire::{FaultCode, ObjectId};
 
@@ -115,7 +115,7 @@ impl Interface for Lobby {
 }
 
 fn lobby_of(shared: &Arc<Shared>) -> Handle {
-    Handle::remote(Import::new(shared, 0, ObjectId::LOBBY))
+    Handle::remote(Import::new(shared, 0, ObjectId::LOBBY, Origin::default()))
 }
 
 /// Opens a service of the peer; its root without a name.
@@ -198,7 +198,7 @@ impl Mailbox for Host {
 }
 
 fn answer(delivery: Delivery) {
-    let Delivery { method, body, refs, mut replier, context } = delivery;
+    let Delivery { method, body, refs, mut replier, context, .. } = delivery;
     replier.began = true;
     let caller = Caller::of(&context);
     let call = Incoming::new(replier, context, &DESCRIPTOR, method);
@@ -217,10 +217,7 @@ fn answer(delivery: Delivery) {
         },
         PING => call.reply::<Plain<()>>(()),
         DESCRIBE => match values::decode::<(Object, u32)>(&body, &refs) {
-            Ok((object, from)) => match described(&caller, &object.0, from as usize) {
-                Ok(page) => call.reply::<Plain<Page>>(page),
-                Err(fault) => call.fault(fault),
-            },
+            Ok((object, from)) => answer_described(call, caller, object.0, from as usize),
             Err(text) => call.fault(BadBody::new(text).into_fault()),
         },
         _ => call.fault(BadBody::no_such_method().into_fault()),
@@ -258,15 +255,42 @@ fn opened(found: Option<LocalObject>, name: Option<String>) -> Result<Opened, No
 }
 
 /// Part of the description of an object that the peer holds: it came home by the frame's table, so it was handed out to that peer.
-fn described(caller: &Caller, object: &Handle, from: usize) -> Result<Page, Fault> {
-    let interface = match object.target() {
-        Target::Local(object) => object.descriptor(),
-        Target::Dead => return Err(Fault::never(FaultCode::GONE, "")),
-        Target::Remote(_) | Target::Lazy(_) | Target::Stream(_) => {
-            return Err(BadBody::new("the object is the caller's own").into_fault());
-        }
-    };
+fn answer_described(call: Incoming, caller: Caller, object: Handle, from: usize) {
+    let own = || BadBody::new("the object is the caller's own").into_fault();
+    match object.target() {
+        Target::Local(object) => give_page(call, &caller, object.descriptor(), from),
+        Target::Remote(import) if is_of(&caller, import) => call.fault(own()),
+        // What stands for it here knows no interface: its host does.
+        Target::Remote(import) => match object.interface() {
+            Some(interface) => give_page(call, &caller, interface, from),
+            None => {
+                let (import, object) = (import.clone(), object.clone());
+                import.shared().worker.clone().run(move || {
+                    tokio::task::spawn_local(async move {
+                        let asked = describe(&import, &object, caller.deadline());
+                        match caller.scope(asked).await {
+                            Ok(interface) => {
+                                give_page(call, &caller, import.is_described(interface.into()), from)
+                            }
+                            Err(error) => call.fault(Fault::of_handler(error)),
+                        }
+                    });
+                });
+            }
+        },
+        Target::Dead => call.fault(Fault::never(FaultCode::GONE, "")),
+        Target::Lazy(_) | Target::Stream(_) => call.fault(own()),
+    }
+}
+
+/// Whether an object came by the connection of the call.
+fn is_of(caller: &Caller, import: &Import) -> bool {
+    caller.try_connection().is_some_and(|connection| Arc::ptr_eq(connection.shared(), import.shared()))
+}
+
+fn give_page(call: Incoming, caller: &Caller, interface: &Descriptor, from: usize) {
     let room = caller.try_connection().map_or(0, |c| c.shared().with(|tables, _| tables.inline_max()));
     let room = room.saturating_sub(room / 4);
-    Ok(Page { interface: interface.part(from, room, DOC_MAX), count: interface.methods.len() as u32 })
+    let page = Page { interface: interface.part(from, room, DOC_MAX), count: interface.methods.len() as u32 };
+    call.reply::<Plain<Page>>(page);
 }

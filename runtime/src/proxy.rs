@@ -12,7 +12,7 @@ pub use weak::WeakHandle;
 use std::any::TypeId;
 use std::fmt;
 use std::hash::{Hash, Hasher};
-use std::sync::{Arc, OnceLock};
+use std::sync::{Arc, OnceLock, Weak};
 
 use parking_lot::Mutex;
 use serde::{Serialize, de::DeserializeOwned};
@@ -165,7 +165,7 @@ impl Handle {
         };
         // Whoever takes typed requests behind it takes them in front of it as well.
         let interface = if self.is_local::<P>() { TypeId::of::<P>() } else { TypeId::of::<()>() };
-        Handle::local(Relay::object(self.clone(), interface, P::descriptor().into(), Some(gate)))
+        Handle::local(Relay::restricted(self.clone(), interface, P::descriptor().into(), gate))
     }
 
     /// Waits until the object is gone or its connection has ended; which of the two, and why.
@@ -266,10 +266,24 @@ pub(crate) struct Import {
     /// Of a promise: the number of the call whose answer it is.
     id: ObjectId,
     promise: bool,
+    origin: Origin,
+    /// What stands for it where it is handed on.
+    forwarder: Mutex<Weak<Fate>>,
     /// Why the object has ended, for those who hold on to it.
     gone: OnceLock<Arc<str>>,
     /// What the peer says of it, once it was asked.
     interface: OnceLock<Described>,
+}
+
+/// What is known of an object of a peer as soon as it arrives.
+#[derive(Clone, Copy, Debug, Default)]
+pub(crate) struct Origin {
+    /// Of its interface at its host.
+    pub(crate) fingerprint: u64,
+    /// How many nodes stand between its host and the peer.
+    pub(crate) hops: u8,
+    /// It is not to be handed on.
+    pub(crate) stays: bool,
 }
 
 /// Names an import among those that the same object had before and after it.
@@ -283,19 +297,34 @@ pub(crate) struct ImportKey {
 }
 
 impl Import {
-    pub(crate) fn new(shared: &Arc<Shared>, slot: usize, id: ObjectId) -> Arc<Import> {
-        Import::with(shared, slot, id, false)
+    pub(crate) fn new(shared: &Arc<Shared>, slot: usize, id: ObjectId, origin: Origin) -> Arc<Import> {
+        Import::with(shared, slot, id, false, origin)
     }
 
     /// It stands for the answer of a call.
     pub(crate) fn promise(shared: &Arc<Shared>, slot: usize, call: CallId) -> Arc<Import> {
-        Import::with(shared, slot, ObjectId(call.0), true)
+        Import::with(shared, slot, ObjectId(call.0), true, Origin::default())
     }
 
-    fn with(shared: &Arc<Shared>, slot: usize, id: ObjectId, promise: bool) -> Arc<Import> {
+    fn with(shared: &Arc<Shared>, slot: usize, id: ObjectId, promise: bool, origin: Origin) -> Arc<Import> {
         let (shared, _life) = (shared.clone(), shared.life());
-        let (gone, interface) = Default::default();
-        Arc::new(Import { shared, _life, slot, id, promise, gone, interface })
+        let (forwarder, gone, interface) = Default::default();
+        Arc::new(Import { shared, _life, slot, id, promise, origin, forwarder, gone, interface })
+    }
+
+    pub(crate) fn origin(&self) -> Origin {
+        self.origin
+    }
+
+    /// What stands for it where it is handed on; made if there is none.
+    pub(crate) fn forwarder(&self, make: impl FnOnce() -> LocalObject) -> LocalObject {
+        let mut forwarder = self.forwarder.lock();
+        if let Some(object) = forwarder.upgrade().and_then(|fate| fate.object()) {
+            return object;
+        }
+        let object = make();
+        *forwarder = Arc::downgrade(object.fate());
+        object
     }
 
     /// Whether it stands for an answer that may not be there yet.

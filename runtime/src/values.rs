@@ -18,7 +18,7 @@ use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use crate::answer::Refs;
 use crate::error::{BadBody, EncodeError};
 use crate::node::Worker;
-use crate::object::LocalObject;
+use crate::object::{LocalObject, forwarder};
 use crate::proxy::{Handle, Proxy, Target};
 
 /// The MessagePack extension type of an object reference; its two bytes are the index, little-endian.
@@ -27,14 +27,14 @@ const EXT_REFERENCE: i8 = 1;
 /// How deep MessagePack may nest.
 pub(crate) const DEPTH_MAX: usize = transport::msgpack::DEPTH_MAX;
 
-/// The object that a result is: a proxy, or the `Ok` of one. Else why it is none.
+/// The object that a result is: a proxy, or the `Ok` of one; what stands for it if it is another node's. Else why it is none.
 pub(crate) fn promised(body: &[u8], handles: &[Handle]) -> Result<LocalObject, String> {
     // `{"Ok": value}`, as serde writes a `Result`.
     let value = body.strip_prefix(b"\x81\xa2Ok").unwrap_or(body);
     let &[0xd5, 1, low, high] = value else { return Err("the result is no proxy".into()) };
     match handles.get(usize::from(u16::from_le_bytes([low, high]))).map(Handle::target) {
         Some(Target::Local(object)) => Ok(object.clone()),
-        Some(Target::Remote(_)) => Err("the result is an object of another node".into()),
+        Some(Target::Remote(import)) => Ok(forwarder(import)),
         _ => Err("the result is gone".into()),
     }
 }

@@ -141,6 +141,9 @@ pub(crate) struct Reference {
     pub(crate) kind: RefKind,
     /// Of an export: it has a lane of its own, which the holder opens before its first call.
     pub(crate) own_lane: bool,
+    /// Of an export: it is not to be handed on to a third node.
+    pub(crate) stays: bool,
+    /// How many nodes stand between its host and the sender.
     pub(crate) hops: u8,
     /// Of a stream: its number.
     pub(crate) id: ObjectId,
@@ -150,12 +153,20 @@ pub(crate) struct Reference {
 
 impl Reference {
     /// To an object that is gone.
-    pub(crate) const DEAD: Reference =
-        Reference { kind: RefKind::Dead, own_lane: false, hops: 0, id: ObjectId(0), fingerprint: 0 };
+    pub(crate) const DEAD: Reference = Reference {
+        kind: RefKind::Dead,
+        own_lane: false,
+        stays: false,
+        hops: 0,
+        id: ObjectId(0),
+        fingerprint: 0,
+    };
 }
 
 /// The bit of a reference's kind that says that an export has a lane of its own.
 const OWN_LANE: u8 = 0x80;
+/// The bit that says that an export is not to be handed on.
+const STAYS: u8 = 0x40;
 /// Bytes of one entry of a reference table.
 const REFERENCE_LEN: usize = 16;
 
@@ -348,7 +359,8 @@ fn put_head(out: &mut BytesMut, head: &Head, rest: usize) {
 fn put_references(out: &mut BytesMut, refs: &[Reference]) {
     out.put_u16_le(refs.len() as u16);
     for r in refs {
-        out.put_u8(r.kind as u8 | if r.own_lane { OWN_LANE } else { 0 });
+        let (own_lane, stays) = (if r.own_lane { OWN_LANE } else { 0 }, if r.stays { STAYS } else { 0 });
+        out.put_u8(r.kind as u8 | own_lane | stays);
         out.put_u8(r.hops);
         out.put_u16_le(0);
         out.put_u32_le(r.id.0);
@@ -430,11 +442,11 @@ fn read_references(bytes: &mut Bytes) -> Result<SmallVec<[Reference; 1]>, WireEr
     let mut refs = SmallVec::with_capacity(count);
     for _ in 0..count {
         let byte = bytes.get_u8();
-        let own_lane = byte == RefKind::Export as u8 | OWN_LANE;
+        let is_export = byte & !(OWN_LANE | STAYS) == RefKind::Export as u8;
+        let (own_lane, stays) = (is_export && byte & OWN_LANE != 0, is_export && byte & STAYS != 0);
         let kind = match byte {
             0 => RefKind::Dead,
-            1 => RefKind::Export,
-            _ if own_lane => RefKind::Export,
+            _ if is_export => RefKind::Export,
             2 => RefKind::Home,
             3 => RefKind::Source,
             4 => RefKind::Sink,
@@ -444,7 +456,7 @@ fn read_references(bytes: &mut Bytes) -> Result<SmallVec<[Reference; 1]>, WireEr
         bytes.advance(2);
         let id = ObjectId(bytes.get_u32_le());
         let fingerprint = bytes.get_u64_le();
-        refs.push(Reference { kind, own_lane, hops, id, fingerprint });
+        refs.push(Reference { kind, own_lane, stays, hops, id, fingerprint });
     }
     Ok(refs)
 }
@@ -660,8 +672,10 @@ impl FaultCode {
     /// A call that the handler made for its result failed: text of that failure.
     pub(crate) const NESTED: FaultCode = FaultCode(13);
 
+    /// On the wire: a node between could not pass it on.
+    pub(crate) const NOT_SENT: FaultCode = FaultCode(14);
+
     // Local only: these never stand on the wire.
-    pub(crate) const NOT_SENT: FaultCode = FaultCode(0xff00);
     pub(crate) const CHAIN_TOO_DEEP: FaultCode = FaultCode(0xff01);
     pub(crate) const DISCONNECTED: FaultCode = FaultCode(0xff02);
 }

@@ -23,8 +23,8 @@ use crate::wire::{DEPTH_MAX, FaultCode};
 /// It is used as the proxy that it promises: calls on it are sent at once, behind the call that gives the object, and wait at the host for it.
 /// A chain of such calls costs one round trip. Awaited, it gives the settled proxy, or the error of the call that was to give it.
 ///
-/// * If that call fails, so do the calls on its promise, as [`CallError::BrokenPromise`]; they never ran. A result that is an object of the
-///   caller's own or of a third node breaks the promise too: await such results instead.
+/// * If that call fails, so do the calls on its promise, as [`CallError::BrokenPromise`]; they never ran.
+/// * The result may be an object of the caller's own, or of a third node: the host passes the calls on to it, in order.
 /// * The promise and the settled proxy are two handles, in `==` and in order: calls on one do not wait for calls on the other. Calls on the
 ///   promise go by the host that made it for ever.
 /// * A promise takes 64 unanswered calls; further ones wait.

@@ -19,7 +19,7 @@ use crate::call::Request;
 use crate::error::Fault;
 use crate::node::budget::Account;
 use crate::node::{Life, Worker};
-use crate::object::Replier;
+use crate::object::{Replier, forwarder, may_go_on};
 use crate::proxy::{Handle, Import, ImportKey, Target};
 use crate::services::Instances;
 use crate::streaming::Format;
@@ -229,11 +229,13 @@ impl Shared {
         self: &Arc<Self>,
         slot: usize,
         id: ObjectId,
-        request: Request,
+        mut request: Request,
         waiter: Waiter,
         now: Instant,
     ) -> Result<CallKey, Fault> {
-        self.register(&request.refs)?;
+        if !request.refs.is_empty() {
+            self.register_all(&mut request)?;
+        }
         let (now_ms, deadline_ms) = (self.millis(now), request.deadline_ms);
         let (started, wakers, lanes_due) = {
             let mut tables = self.tables.lock();
@@ -261,11 +263,11 @@ impl Shared {
         self: &Arc<Self>,
         slot: usize,
         id: ObjectId,
-        request: Request,
+        mut request: Request,
         waiter: Waiter,
         now: Instant,
     ) -> Result<(CallKey, Arc<Import>), Fault> {
-        self.register(&request.refs)?;
+        self.register_all(&mut request)?;
         let now_ms = self.millis(now);
         let started = self.with(|tables, _| {
             let key = tables.start(slot, id, request, waiter, now_ms)?;
@@ -280,21 +282,45 @@ impl Shared {
         started.map_err(|refused: Box<(Fault, Request)>| refused.0)
     }
 
-    /// What is about to be handed over must tell this connection when it ends; what belongs to another cannot go.
-    fn register(self: &Arc<Self>, handles: &[Handle]) -> Result<(), Fault> {
-        for handle in handles {
-            match handle.target() {
+    /// What is about to be handed over must tell this connection when it ends. For what belongs to another one, what stands for it here goes
+    /// in its place: all handles anew if there is such among them.
+    fn register(self: &Arc<Self>, handles: &[Handle]) -> Result<Option<Vec<Handle>>, Fault> {
+        let mut anew = None;
+        for (place, handle) in handles.iter().enumerate() {
+            let in_its_place = match handle.target() {
                 Target::Local(object) if object.is_promise() => return Err(promised()),
                 Target::Remote(import) if import.is_promise() => return Err(promised()),
-                Target::Local(object) => object.exported_on(self),
-                Target::Remote(import) if !Arc::ptr_eq(import.shared(), self) => {
-                    let text = "a proxy of one connection cannot be handed over on another";
-                    return Err(Fault::never(crate::wire::FaultCode::NOT_SENT, text));
+                Target::Local(object) => {
+                    may_go_on(object.hops(), object.descriptor().stays && object.leads_beyond(self))?;
+                    object.exported_on(self);
+                    continue;
                 }
-                _ => {}
-            }
+                Target::Remote(import) if !Arc::ptr_eq(import.shared(), self) => {
+                    let forwarder = forwarder(import);
+                    may_go_on(forwarder.hops(), import.origin().stays)?;
+                    forwarder.exported_on(self);
+                    Handle::local(forwarder)
+                }
+                Target::Stream(end) if end.is_of_peer() => Handle::stream(end.clone().passed_on()),
+                Target::Remote(_) | Target::Lazy(_) | Target::Dead | Target::Stream(_) => continue,
+            };
+            anew.get_or_insert_with(|| handles.to_vec())[place] = in_its_place;
+        }
+        Ok(anew)
+    }
+
+    /// The same for those of a call.
+    fn register_all(self: &Arc<Self>, request: &mut Request) -> Result<(), Fault> {
+        if let Some(refs) = self.register(&request.refs)? {
+            request.refs = refs;
         }
         Ok(())
+    }
+
+    /// Stops a call whose caller goes on waiting for what becomes of it.
+    pub(crate) fn cancel(&self, key: CallKey) {
+        let now_ms = self.now_ms();
+        self.with(|tables, events| tables.cancel(key, now_ms, events));
     }
 
     /// The caller no longer waits for a call.
@@ -312,7 +338,8 @@ impl Shared {
         cost: u32,
         outcome: Result<(Vec<u8>, &[Handle]), Fault>,
     ) {
-        let outcome = self.registered(outcome);
+        let mut anew = None;
+        let outcome = self.registered(outcome, &mut anew);
         let wakers = {
             let mut tables = self.tables.lock();
             tables.finish(lane, call, callee, cost, outcome);
@@ -330,14 +357,15 @@ impl Shared {
     fn registered<'a>(
         self: &Arc<Self>,
         outcome: Result<(Vec<u8>, &'a [Handle]), Fault>,
+        anew: &'a mut Option<Vec<Handle>>,
     ) -> Result<(Vec<u8>, &'a [Handle]), Fault> {
         let (body, handles) = outcome?;
-        self.register(handles).map_err(|fault| Fault {
+        *anew = self.register(handles).map_err(|fault| Fault {
             code: crate::wire::FaultCode::BAD_REPLY,
             ran: crate::Ran::Yes,
             text: fault.text,
         })?;
-        Ok((body, handles))
+        Ok((body, anew.as_deref().unwrap_or(handles)))
     }
 
     /// The same for an answer that is kept: what waits for it is handed to its object before it is given. `complaint` is the application's own
@@ -351,7 +379,8 @@ impl Shared {
         outcome: Result<(Vec<u8>, &[Handle]), Fault>,
         complaint: Option<String>,
     ) {
-        let outcome = self.registered(outcome);
+        let mut anew = None;
+        let outcome = self.registered(outcome, &mut anew);
         let object = match (&outcome, complaint) {
             (Err(_), _) => None,
             (_, Some(error)) => Some(Err(error)),
@@ -457,7 +486,8 @@ impl Shared {
         handles: &[Handle],
         cost: u64,
     ) -> Result<SmallVec<[Reference; 1]>, Fault> {
-        self.register(handles)?;
+        let anew = self.register(handles)?;
+        let handles = anew.as_deref().unwrap_or(handles);
         self.with(|tables, _| tables.append_item(id, handles, cost))
     }
 

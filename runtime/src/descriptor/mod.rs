@@ -68,6 +68,9 @@ pub struct Descriptor {
     /// Whether each of its objects has a lane to itself wherever it is held.
     #[serde(skip)]
     pub(crate) own_lane: bool,
+    /// Whether proxies on its objects are never handed on to a third node.
+    #[serde(skip)]
+    pub(crate) stays: bool,
     /// A method's number on the wire is its place here.
     pub(crate) methods: Cow<'static, [Method]>,
 }
@@ -137,6 +140,7 @@ impl Descriptor {
             fingerprint: fingerprint(&[]),
             exclusive: false,
             own_lane: false,
+            stays: false,
             methods: Cow::Borrowed(&[]),
         }
     }
@@ -164,6 +168,7 @@ impl Descriptor {
             fingerprint: hash,
             exclusive,
             own_lane: false,
+            stays: false,
             methods: Cow::Borrowed(methods),
         }
     }
@@ -172,6 +177,13 @@ impl Descriptor {
     #[doc(hidden)]
     pub const fn on_own_lane(mut self, own_lane: bool) -> Descriptor {
         self.own_lane = own_lane;
+        self
+    }
+
+    /// Whether proxies on its objects are never handed on to a third node.
+    #[doc(hidden)]
+    pub const fn staying(mut self, stays: bool) -> Descriptor {
+        self.stays = stays;
         self
     }
 

@@ -131,12 +131,6 @@ impl CallContext {
         self.depth
     }
 
-    /// What a call made on behalf of this one carries, if this one is only passed on.
-    pub(crate) fn passed_on(&self) -> Nested {
-        let (depth, path, deadline) = (self.depth, self.path.clone(), self.deadline);
-        Nested { depth, path, deadline, trace: self.inherited() }
-    }
-
     pub(crate) fn path(&self) -> &[Token] {
         &self.path
     }
@@ -177,7 +171,8 @@ impl CallContext {
         })
     }
 
-    pub(super) fn inherited(&self) -> Option<Box<TraceContext>> {
+    /// The trace of calls that are part of it.
+    pub(crate) fn inherited(&self) -> Option<Box<TraceContext>> {
         self.trace.as_ref().map(|traced| Box::new(traced.context))
     }
 

@@ -9,7 +9,7 @@ use crate::answer::{Answer, Refs, Waiter};
 use crate::connection::Shared;
 use crate::descriptor::{Described, Method};
 use crate::error::{CallError, Fault, NoError, Ran};
-use crate::tables::Callee;
+use crate::tables::{Callee, Numbering};
 use crate::values;
 use crate::wire::{CallId, FaultCode};
 
@@ -17,6 +17,9 @@ use crate::wire::{CallId, FaultCode};
 #[derive(Debug)]
 pub(crate) struct Delivery {
     pub(crate) method: u16,
+    /// Of a call that is only passed on, and of one that waits for its object: the list in which the method has its number, if it is not
+    /// the host's own.
+    pub(crate) numbering: Option<Arc<Numbering>>,
     pub(crate) body: Bytes,
     pub(crate) refs: Refs,
     pub(crate) replier: Replier,

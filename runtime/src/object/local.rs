@@ -240,6 +240,21 @@ impl LocalObject {
         self.0.mailbox.is_promise()
     }
 
+    /// What it stands for, if it is a forwarder.
+    pub(crate) fn forwards(&self) -> Option<&Handle> {
+        self.0.mailbox.forwards()
+    }
+
+    /// How many nodes a call goes through behind its own.
+    pub(crate) fn hops(&self) -> u8 {
+        self.0.mailbox.hops()
+    }
+
+    /// Whether its calls go on to another node than the one at the other end of this connection.
+    pub(crate) fn leads_beyond(&self, shared: &Arc<Shared>) -> bool {
+        self.0.mailbox.leads_beyond(shared)
+    }
+
     pub(crate) fn is_dead(&self) -> bool {
         self.0.fate.dead.borrow().is_some()
     }
@@ -306,6 +321,18 @@ pub(crate) enum Hook {
 pub(crate) trait Mailbox: Send + Sync {
     /// Whether it stands for a result that may not be there yet.
     fn is_promise(&self) -> bool {
+        false
+    }
+    /// What it stands for, if it only stands for an object of another node.
+    fn forwards(&self) -> Option<&Handle> {
+        None
+    }
+    /// How many nodes a call goes through behind this one.
+    fn hops(&self) -> u8 {
+        0
+    }
+    /// Whether calls go on to another node than the one at the other end of `shared`.
+    fn leads_beyond(&self, _shared: &Arc<Shared>) -> bool {
         false
     }
     /// Calls of peers, to be decoded first, in this order.
@@ -456,7 +483,7 @@ fn decode<P: Interface>(
     delivery: Delivery,
     now: Instant,
 ) -> Option<(P::Request, Incoming)> {
-    let Delivery { method, body, refs, replier, context } = delivery;
+    let Delivery { method, body, refs, replier, context, .. } = delivery;
     let late = (context.deadline() <= now).then_some(Stop::Deadline);
     if let Some(why) = context.stopped().or(late) {
         Incoming::new(replier, context, interface.clone(), method).fault(why.fault(Ran::Never));

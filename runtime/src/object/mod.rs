@@ -5,11 +5,13 @@
 
 pub(crate) mod backtrace;
 mod context;
+mod forward;
 mod gate;
 mod hosted;
 mod incoming;
 mod local;
 mod make;
+mod passing;
 mod promise;
 mod relay;
 mod restart;
@@ -18,6 +20,7 @@ mod starts;
 
 pub use context::Caller;
 pub(crate) use context::{CallContext, Nested, Stop, aside, current, nested};
+pub(crate) use forward::{HOPS_MAX, forwarder, may_go_on};
 pub use gate::Restriction;
 pub use hosted::Hosted;
 pub(crate) use hosted::Recovery;
@@ -27,6 +30,7 @@ pub(crate) use incoming::{Delivery, Replier};
 pub use local::{Fate, LocalObject, host, host_fated, local};
 pub(crate) use local::{Hook, Mailbox, fresh_key, host_with, local_as};
 pub use make::Make;
+pub(crate) use passing::Sent;
 pub(crate) use promise::{Promise, Unsettled};
 pub(crate) use relay::Relay;
 pub use restart::Restart;

@@ -6,16 +6,15 @@ use std::any::Any;
 use std::sync::Arc;
 
 use parking_lot::Mutex;
-use smallvec::{SmallVec, smallvec};
+use smallvec::SmallVec;
 use tokio::sync::Notify;
 
+use super::passing::pass;
 use super::{Delivery, Hook, Incoming, LocalObject, Mailbox};
-use crate::call::pass_on;
-use crate::connection::{Connection, Shared};
+use crate::connection::Connection;
 use crate::descriptor::Descriptor;
 use crate::error::{BadBody, Fault};
-use crate::node::Worker;
-use crate::proxy::{Handle, Target};
+use crate::proxy::Handle;
 use crate::wire::FaultCode;
 
 /// A result that is waited for.
@@ -92,66 +91,8 @@ impl Promise {
         }
     }
 
-    fn pass_on(&self, handle: &Handle, mut delivery: Delivery) {
-        let worker = Worker::current_or_home();
-        let started = match &worker {
-            Some(worker) => handle.clone().started(worker),
-            None => handle.clone(),
-        };
-        match started.target() {
-            Target::Local(object) => {
-                let name = self.interface.method_name(delivery.method);
-                match object.descriptor().number_of(name) {
-                    Some(method) => {
-                        delivery.method = method;
-                        object.deliver(smallvec![delivery]);
-                    }
-                    None => {
-                        let text = format!("{}::{name}", object.descriptor().name);
-                        delivery.replier.fault(Fault::never(FaultCode::NO_SUCH_METHOD, text));
-                    }
-                }
-            }
-            Target::Remote(import) => self.send_on(&started, import.shared(), delivery, worker),
-            Target::Lazy(_) | Target::Stream(_) | Target::Dead => {
-                delivery.replier.fault(Fault::never(FaultCode::GONE, ""));
-            }
-        }
-    }
-
-    /// The result is an object of a peer.
-    fn send_on(&self, handle: &Handle, to: &Shared, delivery: Delivery, worker: Option<Worker>) {
-        let Delivery { method, body, refs, replier, context } = delivery;
-        let notice = replier.is_notice();
-        let sent = pass_on(
-            handle,
-            self.interface.into(),
-            method,
-            body.to_vec(),
-            refs.started(&to.worker),
-            &context,
-            notice,
-        );
-        match (sent, worker) {
-            (Err(fault), _) => replier.fault(fault),
-            (Ok(_), None) => replier.fault(Fault::never(FaultCode::NOT_SENT, "no node runs in this process")),
-            (Ok(answer), Some(worker)) => worker.run(move || {
-                tokio::task::spawn_local(async move {
-                    let mut answer = std::pin::pin!(answer);
-                    let answer = std::future::poll_fn(|cx| {
-                        context.wait(cx.waker());
-                        match context.stopped() {
-                            // Dropped, it is cancelled.
-                            Some(_) => std::task::Poll::Ready(None),
-                            None => answer.as_mut().poll(cx).map(Some),
-                        }
-                    });
-                    if let Some(answer) = answer.await {
-                        replier.answer(answer);
-                    }
-                });
-            }),
-        }
+    fn pass_on(&self, handle: &Handle, delivery: Delivery) {
+        pass(handle, &self.interface.into(), delivery, None);
     }
 }
 

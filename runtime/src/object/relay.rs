@@ -1,7 +1,7 @@
 //! An object that hands its calls on to another one: what a restricted proxy is, and what stands for an object of one
 //! connection on another.
 //!
-//! [`Relay::object`] makes one; its address is an object like any other, to be called, exported, revoked, watched. What goes
+//! [`Relay::restricted`] and [`Relay::forwarder`] make one; its address is an object like any other, to be called, exported, revoked, watched. What goes
 //! through keeps its order: calls are handed on as they arrive, at the depth they have, so that FIFO in is FIFO out for each
 //! depth. Path and deadline are handed on unchanged, a cancellation as well, and an answer is given as it came, whatever its code.
 //! References in arguments and answers are handles on this side; whoever sends them on another connection fixes what they are there.
@@ -10,27 +10,22 @@
 //! living elsewhere: it holds its object, and ends with it.
 
 use std::any::{Any, TypeId};
-use std::future::poll_fn;
-use std::pin::Pin;
 use std::sync::{Arc, Weak};
-use std::task::Poll;
 
 use parking_lot::Mutex;
-use smallvec::{SmallVec, smallvec};
+use smallvec::SmallVec;
 use tokio::sync::oneshot;
 use tokio::time::Instant;
 
 use super::gate::{Gate, Passed};
 use super::local::{Fate, Hook, LocalObject, Mailbox};
-use super::{CallContext, Delivery, Incoming, Replier, Stop};
-use crate::answer::{self, Answer, Awaited};
-use crate::call::{Request, Sort};
-use crate::connection::Connection;
+use super::passing::pass;
+use super::{CallContext, Delivery, Incoming, Stop};
+use crate::connection::{Connection, Shared};
 use crate::descriptor::Described;
 use crate::error::{Fault, Ran};
 use crate::node::Worker;
-use crate::proxy::{Closed, Handle, Import, Target};
-use crate::tables::CallKey;
+use crate::proxy::{Closed, Handle, Target};
 use crate::wire::FaultCode;
 
 /// Hands calls on to the object it holds.
@@ -38,6 +33,8 @@ pub(crate) struct Relay {
     to: Handle,
     descriptor: Described,
     gate: Option<Gate>,
+    /// It stands for an object of another node and is nothing beside it.
+    forwards: bool,
     fate: Arc<Fate>,
     under_way: Mutex<UnderWay>,
     /// Its drop ends the watch.
@@ -65,12 +62,21 @@ impl UnderWay {
 impl Relay {
     /// An object whose calls go on to `to`. `descriptor` tells what the numbers of its methods mean, `interface` whose typed
     /// requests it takes (those that `to` takes itself), `gate` which calls pass.
-    pub(crate) fn object(
+    pub(crate) fn restricted(
         to: Handle,
         interface: TypeId,
         descriptor: Described,
-        gate: Option<Gate>,
+        gate: Gate,
     ) -> LocalObject {
+        Relay::with(to, interface, descriptor, Some(gate))
+    }
+
+    /// An object that stands for one of another node, and is nothing beside it.
+    pub(super) fn forwarder(to: Handle, descriptor: Described) -> LocalObject {
+        Relay::with(to, TypeId::of::<()>(), descriptor, None)
+    }
+
+    fn with(to: Handle, interface: TypeId, descriptor: Described, gate: Option<Gate>) -> LocalObject {
         let fate = Fate::new();
         let (watched, unwatched) = oneshot::channel();
         watch(&to, gate.as_ref().and_then(Gate::expires), &fate, unwatched);
@@ -78,6 +84,7 @@ impl Relay {
         let relay = Relay {
             to,
             descriptor: descriptor.clone(),
+            forwards: gate.is_none(),
             gate,
             fate: fate.clone(),
             under_way,
@@ -115,137 +122,34 @@ impl Relay {
     }
 
     fn hand_on(&self, delivery: Delivery) {
-        if let Err(fault) = self.admit(delivery.method, &delivery.context) {
-            return delivery.replier.fault(fault);
-        }
-        match self.target().target() {
-            Target::Local(object) => self.deliver_to(object, delivery),
-            Target::Remote(import) => self.send_to(import, delivery),
-            Target::Lazy(_) | Target::Dead | Target::Stream(_) => {
-                delivery.replier.fault(Fault::never(FaultCode::GONE, ""))
-            }
+        match self.admit(delivery.method, &delivery.context) {
+            Err(fault) => delivery.replier.fault(fault),
+            Ok(()) => pass(&self.to, &self.descriptor, delivery, Some(&self.fate)),
         }
     }
-
-    /// The object, started if it is a closure that was not needed before.
-    fn target(&self) -> Handle {
-        match (self.to.target(), Worker::current_or_home()) {
-            (Target::Lazy(_), Some(worker)) => self.to.clone().started(&worker),
-            _ => self.to.clone(),
-        }
-    }
-
-    fn deliver_to(&self, object: &LocalObject, mut delivery: Delivery) {
-        if object.descriptor().fingerprint != self.descriptor.fingerprint {
-            // Another version of the interface: methods go by name.
-            let name = self.descriptor.method_name(delivery.method);
-            let Some(method) = object.descriptor().number_of(name) else {
-                let text = format!("{}::{name}", object.descriptor().name);
-                return delivery.replier.fault(Fault::never(FaultCode::NO_SUCH_METHOD, text));
-            };
-            delivery.method = method;
-        }
-        object.deliver(smallvec![delivery]);
-    }
-
-    fn send_to(&self, import: &Arc<Import>, delivery: Delivery) {
-        let Delivery { method, body, refs, replier, context } = delivery;
-        let shared = import.shared();
-        let (waiter, answer) = answer::channel();
-        let request = Request {
-            interface: self.descriptor.clone(),
-            method,
-            body: body.into(),
-            refs: refs.started(&shared.worker),
-            path: context.path().into(),
-            depth: context.depth(),
-            deadline_ms: shared.millis(context.deadline()),
-            trace: context.inherited(),
-            sort: if replier.is_notice() { Sort::Notice } else { Sort::Call },
-            keep: false,
-            on_answer: import.is_promise(),
-        };
-        let started = match import.gone() {
-            Some(reason) => Err(Fault::never(FaultCode::GONE, &**reason)),
-            None => shared.start(import.slot(), import.id(), request, waiter, Instant::now()),
-        };
-        match started {
-            Err(fault) => replier.fault(seen_from_afar(fault)),
-            Ok(key) => {
-                let call = Call { import: import.clone(), key, answered: false };
-                let fate = self.fate.clone();
-                shared.worker.run(move || {
-                    tokio::task::spawn_local(give(call, answer, replier, context, fate));
-                });
-            }
-        }
-    }
-}
-
-/// A call that was sent on; dropped unanswered, it is cancelled.
-struct Call {
-    import: Arc<Import>,
-    key: CallKey,
-    answered: bool,
-}
-
-impl Drop for Call {
-    fn drop(&mut self) {
-        if !self.answered {
-            self.import.shared().abandon(self.key);
-        }
-    }
-}
-
-/// Waits for the answer of a call and gives it back, or stops the call when its caller does.
-async fn give(
-    mut call: Call,
-    mut answer: Awaited,
-    replier: Replier,
-    context: Arc<CallContext>,
-    fate: Arc<Fate>,
-) {
-    let outcome = poll_fn(|cx| {
-        context.wait(cx.waker());
-        match Pin::new(&mut answer).poll(cx) {
-            Poll::Ready(answer) => Poll::Ready(Ok(answer)),
-            // At its deadline the call ends by itself.
-            Poll::Pending => match context.stopped() {
-                Some(why) => Poll::Ready(Err(why)),
-                None => Poll::Pending,
-            },
-        }
-    });
-    match outcome.await {
-        Ok(Ok(Answer::Fault(fault))) => {
-            call.answered = true;
-            replier.fault(seen_from_afar(fault));
-        }
-        Ok(Ok(answer)) => {
-            call.answered = true;
-            replier.answer(answer);
-        }
-        Ok(Err(_)) => replier.fault(Fault::new(FaultCode::GONE, Ran::Unknown, "nobody answered")),
-        Err(why) => {
-            drop(call);
-            replier.fault(match fate.reason() {
-                Some(reason) => Fault::new(FaultCode::GONE, Ran::Unknown, &*reason),
-                None => why.fault(Ran::Unknown),
-            });
-        }
-    }
-}
-
-/// The connection that ended is not the caller's: for the caller the object is gone.
-fn seen_from_afar(mut fault: Fault) -> Fault {
-    if fault.code == FaultCode::DISCONNECTED {
-        fault.code = FaultCode::GONE;
-        fault.text = format!("the connection to it has ended: {}", fault.text);
-    }
-    fault
 }
 
 impl Mailbox for Relay {
+    fn forwards(&self) -> Option<&Handle> {
+        self.forwards.then_some(&self.to)
+    }
+
+    fn hops(&self) -> u8 {
+        match self.to.target() {
+            Target::Remote(import) => import.origin().hops.saturating_add(1),
+            Target::Local(object) => object.hops(),
+            Target::Lazy(_) | Target::Dead | Target::Stream(_) => 0,
+        }
+    }
+
+    fn leads_beyond(&self, shared: &Arc<Shared>) -> bool {
+        match self.to.target() {
+            Target::Remote(import) => !Arc::ptr_eq(import.shared(), shared),
+            Target::Local(object) => object.leads_beyond(shared),
+            Target::Lazy(_) | Target::Dead | Target::Stream(_) => false,
+        }
+    }
+
     fn deliver(&self, batch: SmallVec<[Delivery; 1]>) {
         batch.into_iter().for_each(|delivery| self.hand_on(delivery));
     }
@@ -254,7 +158,11 @@ impl Mailbox for Relay {
         if let Err(fault) = self.admit(call.number(), &call.context) {
             return call.fault(fault);
         }
-        match self.target().target() {
+        let to = match (self.to.target(), Worker::current_or_home()) {
+            (Target::Lazy(_), Some(worker)) => self.to.clone().started(&worker),
+            _ => self.to.clone(),
+        };
+        match to.target() {
             Target::Local(object) => object.send_on(request, call),
             _ => call.fault(Fault::never(FaultCode::GONE, "")),
         }
@@ -304,7 +212,10 @@ fn watch(to: &Handle, expires: Option<Instant>, fate: &Arc<Fate>, dropped: onesh
                 match remote {
                     true => match to.closed().await {
                         Closed::Gone(reason) => reason,
-                        other => format!("the connection to it has ended: {other}"),
+                        Closed::Disconnected(reason) => {
+                            format!("the connection to it has ended: {reason}")
+                        }
+                        other => other.to_string(),
                     },
                     false => std::future::pending().await,
                 }

@@ -14,18 +14,17 @@ use bytes::Bytes;
 use parking_lot::Mutex;
 use smallvec::SmallVec;
 use tokio::sync::oneshot;
-use tokio::time::{Instant, sleep_until};
+use tokio::time::sleep_until;
 
 use super::Link;
-use crate::answer::{self, Answer, Awaited, Refs};
-use crate::call::{Request, Sort};
-use crate::connection::Connection;
+use crate::answer::{Answer, Refs};
+use crate::call::Sort;
+use crate::connection::{Connection, Shared};
 use crate::descriptor::Descriptor;
 use crate::error::{BadBody, Fault, Ran};
 use crate::node::Worker;
-use crate::object::{CallContext, Delivery, Fate, Hook, Incoming, LocalObject, Mailbox, Replier, Stop};
+use crate::object::{CallContext, Delivery, Fate, Hook, Incoming, LocalObject, Mailbox, Replier, Sent, Stop};
 use crate::proxy::Import;
-use crate::tables::CallKey;
 use crate::wire::FaultCode;
 
 /// Calls that wait for the next connection; more are refused.
@@ -64,22 +63,6 @@ struct Passing {
     refs: Refs,
     context: Arc<CallContext>,
     sort: Sort,
-}
-
-/// A call that was passed on; dropped before its answer, it is cancelled there.
-struct Sent {
-    import: Arc<Import>,
-    key: CallKey,
-    answer: Awaited,
-    answered: bool,
-}
-
-impl Drop for Sent {
-    fn drop(&mut self) {
-        if !self.answered {
-            self.import.shared().abandon(self.key);
-        }
-    }
 }
 
 enum Went {
@@ -169,26 +152,8 @@ impl Relay {
     }
 
     fn start(&self, target: &Arc<Import>, call: &Passing) -> Result<Sent, Fault> {
-        if let Some(reason) = target.gone() {
-            return Err(Fault::never(FaultCode::GONE, &**reason));
-        }
-        let (shared, context) = (target.shared(), &call.context);
-        let request = Request {
-            interface: self.descriptor.into(),
-            method: call.method,
-            body: call.body.to_vec(),
-            refs: call.refs.started(&shared.worker),
-            path: context.path().into(),
-            depth: context.depth(),
-            deadline_ms: shared.millis(context.deadline()),
-            trace: context.trace().map(|traced| Box::new(traced.context)),
-            sort: call.sort,
-            keep: false,
-            on_answer: false,
-        };
-        let (waiter, answer) = answer::channel();
-        let key = shared.start(target.slot(), target.id(), request, waiter, Instant::now())?;
-        Ok(Sent { import: target.clone(), key, answer, answered: false })
+        let Passing { method, body, refs, context, sort, .. } = call;
+        Sent::new(target, self.descriptor.into(), *method, body.to_vec(), refs, context, *sort)
     }
 
     /// Waits for the answer of a call, however often it has to be passed on.
@@ -196,7 +161,7 @@ impl Relay {
         let answer = loop {
             went = match went {
                 Went::Failed(fault) => break Answer::Fault(fault),
-                Went::Parked(resumed) => match unless_stopped(&call.context, true, resumed).await {
+                Went::Parked(resumed) => match unless_stopped(&call.context, resumed).await {
                     Ok(Ok(Ok(sent))) => Went::Sent(sent),
                     Ok(Ok(Err(fault))) => Went::Failed(fault),
                     Ok(Err(_)) => Went::Failed(Fault::never(FaultCode::GONE, "it was revoked")),
@@ -209,13 +174,9 @@ impl Relay {
                         Went::Failed(fault)
                     }
                 },
-                Went::Sent(mut sent) => match unless_stopped(&call.context, false, &mut sent.answer).await {
+                Went::Sent(mut sent) => match sent.answer(&call.context, || false).await {
                     Err(why) => break Answer::Fault(why.fault(Ran::Unknown)),
                     Ok(answer) => {
-                        sent.answered = true;
-                        let answer = answer.unwrap_or_else(|_| {
-                            Answer::Fault(Fault::new(FaultCode::DISCONNECTED, Ran::Unknown, ""))
-                        });
                         if !self.may_go_again(&answer, call.method) {
                             break answer;
                         }
@@ -244,12 +205,8 @@ fn is_lost(fault: &Fault) -> bool {
     fault.ran == Ran::Never && matches!(fault.code, FaultCode::DISCONNECTED | FaultCode::DRAINING)
 }
 
-/// What a future gives, unless the call is stopped before, or, if `timed`, its deadline passes.
-async fn unless_stopped<F: Future + Unpin>(
-    context: &CallContext,
-    timed: bool,
-    mut future: F,
-) -> Result<F::Output, Stop> {
+/// What a future gives, unless the call is stopped before, or its deadline passes.
+async fn unless_stopped<F: Future + Unpin>(context: &CallContext, mut future: F) -> Result<F::Output, Stop> {
     let mut timer = pin!(sleep_until(context.deadline()));
     std::future::poll_fn(|cx| {
         if let Poll::Ready(output) = Pin::new(&mut future).poll(cx) {
@@ -259,7 +216,7 @@ async fn unless_stopped<F: Future + Unpin>(
         if let Some(why) = context.stopped() {
             return Poll::Ready(Err(why));
         }
-        if timed && timer.as_mut().poll(cx).is_ready() {
+        if timer.as_mut().poll(cx).is_ready() {
             return Poll::Ready(Err(Stop::Deadline));
         }
         Poll::Pending
@@ -271,8 +228,17 @@ async fn unless_stopped<F: Future + Unpin>(
 struct Mail(Arc<Relay>);
 
 impl Mailbox for Mail {
+    fn hops(&self) -> u8 {
+        1
+    }
+
+    fn leads_beyond(&self, shared: &Arc<Shared>) -> bool {
+        let target = self.0.line.lock().target.clone();
+        target.is_none_or(|import| !Arc::ptr_eq(import.shared(), shared))
+    }
+
     fn deliver(&self, batch: SmallVec<[Delivery; 1]>) {
-        for Delivery { method, body, refs, replier, context } in batch {
+        for Delivery { method, body, refs, replier, context, .. } in batch {
             let sort = if replier.is_notice() { Sort::Notice } else { Sort::Call };
             let (call, went) = {
                 let mut line = self.0.line.lock();

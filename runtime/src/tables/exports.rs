@@ -7,7 +7,6 @@ use std::collections::HashMap;
 use std::sync::Arc;
 
 use super::{RandomState, Violation, mutation};
-use crate::descriptor::{Described, Descriptor};
 use crate::object::LocalObject;
 use crate::wire::ObjectId;
 
@@ -29,7 +28,7 @@ pub(crate) struct Exports {
 struct Export {
     object: Target,
     key: u64,
-    interface: Described,
+    fingerprint: u64,
     units: u64,
     /// Calls and notices that arrived and are not answered.
     busy: u32,
@@ -99,7 +98,7 @@ impl Exports {
             id,
             Export {
                 key: object.key(),
-                interface: object.descriptor().clone(),
+                fingerprint: object.descriptor().fingerprint,
                 object: Target::Alive(object.clone()),
                 units: UNITS,
                 busy: 0,
@@ -199,9 +198,9 @@ impl Exports {
         }
     }
 
-    /// The interface under which `id` was handed out, even if it is gone by now.
-    pub(crate) fn interface(&self, id: ObjectId) -> Option<&Descriptor> {
-        self.entries.get(&id).map(|e| &*e.interface)
+    /// The fingerprint under which `id` was handed out, even if it is gone by now.
+    pub(crate) fn fingerprint(&self, id: ObjectId) -> Option<u64> {
+        self.entries.get(&id).map(|e| e.fingerprint)
     }
 
     /// The object has ended: its entry becomes a tombstone and the peer is told.

@@ -1,13 +1,16 @@
 //! The frames of the peer: calls and their answers, method names, the ends of notices; and every reference in them (N2, N3).
 
 use super::bodies::{Held, ReceivingOf, Whose};
-use super::kept::{Numbering, Waiting};
+use super::kept::Waiting;
 use super::*;
+use crate::object::HOPS_MAX;
+use crate::proxy::Origin;
 use crate::wire::Large;
 
 /// Where a call that has arrived goes.
 enum Goes {
-    To(LocalObject, u16),
+    /// With the number of its method; if it is passed on, that is one of this list, or of the host's own.
+    To(LocalObject, u16, Option<Arc<Numbering>>),
     /// The answer that it is for is not known yet.
     Waits(CallId, Option<Arc<Numbering>>),
     Nowhere(Fault),
@@ -109,9 +112,9 @@ impl Tables {
             Goes::Unknown => Fault::never(FaultCode::NO_SUCH_OBJECT, ""),
             Goes::Waits(parent, numbering) => {
                 let body = Bytes::copy_from_slice(&body);
-                let delivery = Delivery { method: head.method, body, refs, replier, context };
+                let delivery = Delivery { method: head.method, numbering, body, refs, replier, context };
                 let body = large.map(|large| large.number);
-                self.kept.wait(lane, parent, Waiting { call, cost, delivery, numbering, body });
+                self.kept.wait(lane, parent, Waiting { call, cost, delivery, body });
                 if let Some(large) = large {
                     let line = (Whose::Answer(lane, parent), options.depth);
                     self.bodies.incoming.announced(large, ReceivingOf::Request(line));
@@ -119,8 +122,8 @@ impl Tables {
                 }
                 return Ok(());
             }
-            Goes::To(object, method) => {
-                let delivery = Delivery { method, body, refs, replier, context };
+            Goes::To(object, method, numbering) => {
+                let delivery = Delivery { method, numbering, body, refs, replier, context };
                 let line = (Whose::of(lane, callee), options.depth);
                 if large.is_some() || self.bodies.lines.contains(line) {
                     let held = Held { object, delivery, call, lane, cost, body: None };
@@ -214,8 +217,12 @@ impl Tables {
             Found::Object(_) if self.draining => Goes::Nowhere(Fault::never(FaultCode::DRAINING, "")),
             Found::Object(_) if self.crowded => Goes::Nowhere(crowded()),
             Found::Object(object) => match self.lanes[lane].method_here(object.descriptor(), method) {
+                Ok(method) => Goes::To(object, method, None),
+                Err(_) if object.forwards().is_some() => {
+                    let numbering = self.lanes[lane].names_of(object.descriptor().fingerprint);
+                    Goes::To(object, method, numbering)
+                }
                 Err(name) => Goes::Nowhere(Fault::never(FaultCode::NO_SUCH_METHOD, name)),
-                Ok(method) => Goes::To(object, method),
             },
         })
     }
@@ -229,8 +236,9 @@ impl Tables {
             Reached::Open(numbering) => Goes::Waits(parent, numbering),
             Reached::Object(object, numbering) => {
                 match kept::method_of(numbering.as_deref(), object.descriptor(), method) {
+                    Ok(method) => Goes::To(object, method, None),
+                    Err(_) if object.forwards().is_some() => Goes::To(object, method, numbering),
                     Err(name) => Goes::Nowhere(Fault::never(FaultCode::NO_SUCH_METHOD, name)),
-                    Ok(method) => Goes::To(object, method),
                 }
             }
         })
@@ -300,7 +308,8 @@ impl Tables {
         }
         let Some(waiter) = waiter else { return Ok(()) };
         let answer = if large.is_some() {
-            Answer::Fault(Fault::new(FaultCode::DEADLINE, Ran::Yes, "its result is too late"))
+            let code = if late { FaultCode::DEADLINE } else { FaultCode::CANCELLED };
+            Answer::Fault(Fault::new(code, Ran::Yes, "its result is too late"))
         } else if head.kind == Kind::Reply {
             Answer::Reply { body, refs }
         } else {
@@ -324,14 +333,14 @@ impl Tables {
 
     pub(super) fn receive_names(&mut self, lane: usize, frame: Frame) -> Result<(), Violation> {
         let object = frame.head.object;
-        let interface = if object == ObjectId::LOBBY {
-            self.lobby.descriptor()
+        let fingerprint = if object == ObjectId::LOBBY {
+            self.lobby.descriptor().fingerprint
         } else {
-            self.exports.interface(object).ok_or(Violation::UnknownNames(object))?
+            self.exports.fingerprint(object).ok_or(Violation::UnknownNames(object))?
         };
         let names: Vec<String> =
             transport::msgpack::from_slice(&frame.body).map_err(|_| Violation::BadNames)?;
-        if !self.lanes[lane].set_names(interface, names, NAMES_MAX) {
+        if !self.lanes[lane].set_names(fingerprint, names, NAMES_MAX) {
             return Err(Violation::TooManyNames);
         }
         Ok(())
@@ -371,7 +380,7 @@ impl Tables {
         let shared_lane = if mutation!(BoundToOwnLane) { lane } else { self.lanes.shared_lane(lane) };
         let mut handles = Vec::with_capacity(refs.len());
         for r in refs {
-            if r.hops > 8 {
+            if r.hops > HOPS_MAX {
                 return Err(Violation::TooManyHops(r.hops));
             }
             let handle = match r.kind {
@@ -381,7 +390,8 @@ impl Tables {
                     let import = match entry.handle.upgrade() {
                         Some(import) => import,
                         None => {
-                            let import = Import::new(shared, slot, r.id);
+                            let origin = Origin { fingerprint: r.fingerprint, hops: r.hops, stays: r.stays };
+                            let import = Import::new(shared, slot, r.id, origin);
                             entry.handle = Arc::downgrade(&import);
                             import
                         }
@@ -393,7 +403,10 @@ impl Tables {
                 }
                 RefKind::Source | RefKind::Sink => self.stream_arrives(shared, lane, r)?,
                 RefKind::Home => match self.exports.home(r.id, &mut events.garbage)? {
-                    Found::Object(object) => Handle::local(object),
+                    // A forwarder that comes back to its maker is what it stands for.
+                    Found::Object(object) => {
+                        object.forwards().cloned().unwrap_or_else(|| Handle::local(object))
+                    }
                     _ => Handle::dead(),
                 },
             };

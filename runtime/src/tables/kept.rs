@@ -8,8 +8,8 @@ use std::collections::hash_map::Entry;
 use std::sync::Arc;
 
 use super::permits::ON_ANSWER;
-use super::{RandomState, Violation, mutation};
-use crate::descriptor::{Descriptor, fingerprint};
+use super::{Numbering, RandomState, Violation, mutation};
+use crate::descriptor::Descriptor;
 use crate::object::{Delivery, LocalObject};
 use crate::wire::{BodyId, CallId, KEPT_MAX};
 
@@ -47,7 +47,6 @@ pub(crate) struct Waiting {
     pub(crate) cost: u32,
     /// With the peer's number of the method, and whose number it is.
     pub(crate) delivery: Delivery,
-    pub(crate) numbering: Option<Arc<Numbering>>,
     /// Its large body, which is not here yet.
     pub(crate) body: Option<BodyId>,
 }
@@ -61,34 +60,16 @@ pub(crate) enum Reached {
     Broken(Arc<str>),
 }
 
-/// The method names of an interface in the order of the peer's numbers.
-#[derive(Debug)]
-pub(crate) struct Numbering {
-    pub(crate) fingerprint: u64,
-    names: Vec<String>,
-}
-
-impl Numbering {
-    pub(crate) fn new(names: Vec<String>) -> Numbering {
-        let list: Vec<&str> = names.iter().map(String::as_str).collect();
-        Numbering { fingerprint: fingerprint(&list), names }
-    }
-}
-
 /// The peer's number of a method as a number of the interface, or the name that it lacks.
 pub(crate) fn method_of(
     numbering: Option<&Numbering>,
     interface: &Descriptor,
     number: u16,
 ) -> Result<u16, String> {
-    let known = |n: u16| (n as usize) < interface.methods.len();
     match numbering.filter(|n| n.fingerprint != interface.fingerprint) {
-        None if known(number) => Ok(number),
+        None if usize::from(number) < interface.methods.len() => Ok(number),
         None => Err(format!("{}::#{number}", interface.name)),
-        Some(numbering) => match numbering.names.get(number as usize) {
-            Some(name) => interface.number_of(name).ok_or_else(|| format!("{}::{name}", interface.name)),
-            None => Err(format!("{}::#{number}", interface.name)),
-        },
+        Some(numbering) => numbering.number_in(interface, number),
     }
 }
 

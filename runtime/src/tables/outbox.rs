@@ -3,6 +3,7 @@
 //! Frames are appended from wherever a call is made or answered; the writer, once woken, takes all there is as one chunk.
 //! Many small calls thus share one write without a timer and without a flush.
 
+use std::cell::OnceCell;
 use std::collections::hash_map::Entry;
 use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
@@ -10,9 +11,8 @@ use std::task::Waker;
 
 use bytes::{Bytes, BytesMut};
 
-use super::kept::Numbering;
 use super::running::Callee;
-use super::{RandomState, mutation};
+use super::{Numbering, RandomState, mutation};
 use crate::descriptor::Descriptor;
 use crate::wire::{self, CallId, Head, Kind, ObjectId, Options};
 
@@ -37,8 +37,8 @@ pub(crate) struct Outbox {
     done: HashMap<Callee, (u32, u32), RandomState>,
     /// For objects of the peer with this fingerprint, whose method names the peer knows to be in force.
     names_sent: HashMap<u64, u64, RandomState>,
-    /// For objects of ours with this fingerprint: the peer's numbers, as numbers of ours or names we lack.
-    names_here: HashMap<u64, Vec<Result<u16, String>>, RandomState>,
+    /// For objects with this fingerprint that we have handed out: what the peer's numbers mean.
+    names_here: HashMap<u64, Told, RandomState>,
     closed: bool,
     /// Calls and notices of the peer that came by this lane and are not answered.
     busy: u32,
@@ -54,6 +54,14 @@ pub(crate) struct Outbox {
     numberings_sent: HashSet<u64, RandomState>,
     /// The same that the peer told, by fingerprint.
     numberings_here: HashMap<u64, Arc<Numbering>, RandomState>,
+}
+
+/// What the peer's method numbers mean.
+#[derive(Debug)]
+struct Told {
+    list: Arc<Numbering>,
+    /// As numbers of ours, or names that we lack.
+    numbers: OnceCell<Vec<Result<u16, String>>>,
 }
 
 impl Outbox {
@@ -194,14 +202,24 @@ impl Outbox {
         theirs == mine || self.names_sent.len() < max || self.names_sent.contains_key(&theirs)
     }
 
-    /// The peer's method names for objects of `interface`; false if there are too many lists.
-    pub(crate) fn set_names(&mut self, interface: &Descriptor, names: Vec<String>, max: usize) -> bool {
-        if self.names_here.len() >= max && !self.names_here.contains_key(&interface.fingerprint) {
+    /// The peer's method names for objects with this fingerprint; no names at all: its numbers are the host's own again. False if there
+    /// are too many lists.
+    pub(crate) fn set_names(&mut self, fingerprint: u64, names: Vec<String>, max: usize) -> bool {
+        if names.is_empty() {
+            self.names_here.remove(&fingerprint);
+            return true;
+        }
+        if self.names_here.len() >= max && !self.names_here.contains_key(&fingerprint) {
             return false;
         }
-        let numbers = names.into_iter().map(|name| interface.number_of(&name).ok_or(name)).collect();
-        self.names_here.insert(interface.fingerprint, numbers);
+        let told = Told { list: Numbering::new(names), numbers: OnceCell::new() };
+        self.names_here.insert(fingerprint, told);
         true
+    }
+
+    /// The list that says what the peer's numbers mean, if it is not the host's own.
+    pub(crate) fn names_of(&self, fingerprint: u64) -> Option<Arc<Numbering>> {
+        self.names_here.get(&fingerprint).map(|told| told.list.clone())
     }
 
     /// What the peer is told of an interface whose methods are called on an answer: its names the first time, then its fingerprint;
@@ -225,7 +243,6 @@ impl Outbox {
         }
         let numbering = Numbering::new(transport::msgpack::from_slice(body).ok()?);
         let known = self.numberings_here.len();
-        let numbering = Arc::new(numbering);
         let entry = self.numberings_here.entry(numbering.fingerprint);
         match entry {
             Entry::Vacant(_) if known >= max => None,
@@ -236,8 +253,11 @@ impl Outbox {
     /// The peer's number of a method as a number of ours, or the name that we lack.
     pub(crate) fn method_here(&self, interface: &Descriptor, number: u16) -> Result<u16, String> {
         if !self.names_here.is_empty()
-            && let Some(numbers) = self.names_here.get(&interface.fingerprint)
+            && let Some(told) = self.names_here.get(&interface.fingerprint)
+            // What is passed on has the fingerprint of its host's interface, and no methods here.
+            && !interface.methods.is_empty()
         {
+            let numbers = told.numbers.get_or_init(|| told.list.numbers_in(interface));
             return match numbers.get(number as usize) {
                 Some(Err(name)) => Err(format!("{}::{name}", interface.name)),
                 Some(found) => found.clone(),

@@ -222,7 +222,8 @@ impl Tables {
                     Ok(id) => Reference {
                         kind: RefKind::Export,
                         own_lane: object.descriptor().own_lane,
-                        hops: 0,
+                        stays: object.descriptor().stays,
+                        hops: object.hops(),
                         id,
                         fingerprint: object.descriptor().fingerprint,
                     },
@@ -279,6 +280,19 @@ impl Tables {
     /// The caller no longer waits: a queued call is withdrawn, a sent one is cancelled; its slot stays.
     pub(crate) fn abandon(&mut self, key: CallKey, now_ms: u64, events: &mut Events) {
         self.give_up(key, "the call was cancelled", now_ms, events);
+    }
+
+    /// The caller of a call that is passed on has cancelled it: the peer is told to stop it, and what it says of it is
+    /// awaited.
+    pub(crate) fn cancel(&mut self, key: CallKey, now_ms: u64, events: &mut Events) {
+        let Some(call) = self.calls.get(key) else { return };
+        if call.may_hear_more() {
+            self.say_cancel(key);
+            return;
+        }
+        let cancelled = Answer::Fault(Fault::new(FaultCode::CANCELLED, call.ran(), ""));
+        events.answers.extend(call.waiter.take().map(|waiter| (waiter, cancelled)));
+        self.abandon(key, now_ms, events);
     }
 
     fn give_up(&mut self, key: CallKey, why: &str, now_ms: u64, events: &mut Events) {

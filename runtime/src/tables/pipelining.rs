@@ -190,8 +190,18 @@ impl Tables {
     ) -> bool {
         let waiting = self.kept.fulfil(lane, call, object);
         let more = !waiting.is_empty();
-        for kept::Waiting { call: dependent, cost, mut delivery, numbering, body } in waiting {
-            match kept::method_of(numbering.as_deref(), object.descriptor(), delivery.method) {
+        for kept::Waiting { call: dependent, cost, mut delivery, body } in waiting {
+            let numbering = delivery.numbering.as_deref();
+            let method = match kept::method_of(numbering, object.descriptor(), delivery.method) {
+                // Its number is the caller's own, and goes with the list that it is in.
+                Err(_) if object.forwards().is_some() => Ok(delivery.method),
+                Ok(method) => {
+                    delivery.numbering = None;
+                    Ok(method)
+                }
+                unknown => unknown,
+            };
+            match method {
                 Ok(method) => {
                     delivery.method = method;
                     let line = (Whose::Answer(lane, call), delivery.context.depth());

@@ -21,11 +21,15 @@ mod watch;
 mod world;
 
 use std::cell::{Cell, RefCell};
+use std::future::Future;
 use std::mem::ManuallyDrop;
 use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::pin::Pin;
 use std::sync::Once;
+use std::task::{Context, Waker};
 
 use dice::{Act, Tally};
+use tokio::task::LocalSet;
 use world::{Kind, World};
 
 use super::{MUTATION, Mutation};
@@ -136,6 +140,18 @@ fn quietly<R>(f: impl FnOnce() -> R) -> Result<R, String> {
     result.map_err(|_| LAST.take())
 }
 
+thread_local! {
+    /// What the sides of this thread's walk have spawned.
+    static TASKS: RefCell<LocalSet> = RefCell::default();
+}
+
+/// Lets all tasks go as far as they can.
+fn run_tasks() {
+    // One poll runs so many of them; what passes calls on needs few.
+    let mut context = Context::from_waker(Waker::noop());
+    let _ = TASKS.with_borrow_mut(|tasks| Pin::new(tasks).poll(&mut context));
+}
+
 /// Runs `f` where a [`Worker`] lives and the clock stands still.
 fn on_a_worker<R>(f: impl FnOnce(&Worker) -> R) -> R {
     let runtime = tokio::runtime::Builder::new_current_thread()
@@ -143,11 +159,14 @@ fn on_a_worker<R>(f: impl FnOnce(&Worker) -> R) -> R {
         .start_paused(true)
         .build()
         .expect("a runtime needs no resources but memory");
-    let local = tokio::task::LocalSet::new();
     let _runtime = runtime.enter();
-    let _local = local.enter();
+    TASKS.replace(LocalSet::new());
+    let _local = TASKS.with_borrow(LocalSet::enter);
     let worker = Worker::here();
-    f(&worker)
+    let result = f(&worker);
+    // Like a world that broke a promise: its tasks are not dropped.
+    std::mem::forget(TASKS.take());
+    result
 }
 
 fn number(name: &str) -> Option<u64> {

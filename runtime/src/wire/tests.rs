@@ -58,16 +58,18 @@ fn a_large_body_is_announced_with_its_length_and_number() {
         large: Some(Large { len: 0x0102_0304, number: BodyId(6) }),
         refs: smallvec![
             Reference { kind: RefKind::Export, own_lane: true, id: ObjectId(5), ..Reference::DEAD },
+            Reference { kind: RefKind::Export, stays: true, hops: 2, id: ObjectId(7), ..Reference::DEAD },
             Reference { kind: RefKind::Source, id: ObjectId(8), fingerprint: 1, ..Reference::DEAD },
             Reference { kind: RefKind::Sink, id: ObjectId(10), ..Reference::DEAD },
         ],
         ..Options::default()
     };
     let expected = [
-        "5f00000002 3c 0100 02000000 03000000",
+        "6f00000002 3c 0100 02000000 03000000",
         &"77".repeat(25),
-        "04030201 06000000 0300",
+        "04030201 06000000 0400",
         "8100 0000 05000000 0000000000000000",
+        "4102 0000 07000000 0000000000000000",
         "0300 0000 08000000 0100000000000000",
         "0400 0000 0a000000 0000000000000000",
     ]

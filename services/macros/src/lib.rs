@@ -31,6 +31,9 @@ use crate::options::Options;
 /// With `lane = "own"` each object of the service has a stream to itself wherever it is held: neither a busy neighbour nor a packet
 /// that a neighbour lost holds its calls up, for a stream and writes of its own. Objects
 /// whose calls are to arrive in one order share a lane: a callback that is handed over by an own lane is called by a shared one.
+/// With `stay` its proxies are never handed on to a third node: whoever has one may call it, and give it back to the node that it came
+/// from, but a call that would hand it to another fails as `NotSent` before anything is sent (a result as `BadReply`). It keeps honest
+/// nodes from passing a right on by mistake; a node that wants to can always relay calls by hand.
 /// Beside the trait `Foo` it makes the proxy `FooProxy`, whose methods return `Call`s.
 ///
 /// `#[get]` and `#[set]` methods are attributes when the service is used by name, and ordinary methods of the proxy. A `#[get]`

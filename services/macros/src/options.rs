@@ -16,6 +16,8 @@ pub(crate) struct Options {
     pub(crate) version: Option<LitInt>,
     /// Whether each object of the service has a lane to itself.
     pub(crate) own_lane: bool,
+    /// Whether its proxies are never handed on to a third node.
+    pub(crate) stays: bool,
     /// Where the crate `duologue` is found.
     pub(crate) crate_path: Path,
     /// The first key written, for "no keys here" errors.
@@ -25,7 +27,8 @@ pub(crate) struct Options {
 impl Options {
     /// Whether no key but `crate` was written.
     pub(crate) fn only_crate(&self) -> bool {
-        self.name.is_none() && self.aliases.is_empty() && self.version.is_none() && !self.own_lane
+        let named = self.name.is_some() || !self.aliases.is_empty() || self.version.is_some();
+        !named && !self.own_lane && !self.stays
     }
 }
 
@@ -36,6 +39,7 @@ impl Parse for Options {
             aliases: Vec::new(),
             version: None,
             own_lane: false,
+            stays: false,
             crate_path: syn::parse_quote!(::duologue),
             first_key: None,
         };
@@ -46,8 +50,13 @@ impl Parse for Options {
             if seen.contains(&key) {
                 return Err(Error::new(key.span(), format!("the key `{key}` stands here twice")));
             }
-            input.parse::<Token![=]>()?;
+            if key == "stay" {
+                options.stays = bare(input, &key)?;
+            } else {
+                input.parse::<Token![=]>()?;
+            }
             match key.to_string().as_str() {
+                "stay" => {}
                 "name" => options.name = Some(name(input, "the name of a service")?),
                 "aliases" => options.aliases = aliases(input)?,
                 "version" => options.version = Some(version(input)?),
@@ -57,7 +66,7 @@ impl Parse for Options {
                     return Err(Error::new(
                         key.span(),
                         format!(
-                            "`{key}` is no key of `#[service]`; there are `name`, `aliases`, `version` and `lane`"
+                            "`{key}` is no key of `#[service]`; there are `name`, `aliases`, `version`, `lane` and `stay`"
                         ),
                     ));
                 }
@@ -70,6 +79,14 @@ impl Parse for Options {
         }
         Ok(options)
     }
+}
+
+/// A key that stands for itself.
+fn bare(input: ParseStream<'_>, key: &Ident) -> syn::Result<bool> {
+    if input.peek(Token![=]) {
+        return Err(input.error(format!("`{key}` has no value: it stands there or not")));
+    }
+    Ok(true)
 }
 
 fn string(input: ParseStream<'_>, what: &str) -> syn::Result<LitStr> {

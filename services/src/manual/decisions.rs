@@ -72,6 +72,23 @@
 //! A circle that crosses nodes ends at its deadline. So does one in which a handler waits for something else than
 //! a call: a channel, a task that it has spawned without [`Caller::scope`](crate::Caller::scope).
 //!
+//! # Through a node between
+//!
+//! What stands on one connection for an object of another (a forwarder) decodes nothing: it may carry references
+//! whose interface its node has never seen. The numbers of methods go through as the caller meant them: the list of names that a
+//! caller has told is told to the host before the call, and an empty list takes it back, from where on the host's own numbers are
+//! meant. There is one forwarder for each import, so that an object handed on twice is one object at the other
+//! end. It queues nothing: what arrives is sent on at once, at the depth it has, or waits for a permit there, in line;
+//! the caller's own permits bound that line. Forwarders that go around, each node handing on for the next, could
+//! fill each other's lines at one depth; such calls end at their deadlines.
+//!
+//! A cancellation is handed on and the host's answer awaited, so that the one who asked learns whether it ran. If the
+//! connection to the host is lost, the object is `Gone` and not `Disconnected`: the caller's own connection is still
+//! usable. What B cannot send on is `NotSent`, with a code of its own on the wire, since only B knows.
+//!
+//! A notice is done for its sender when the node between has sent it on. So a result may overtake, at the caller, progress notices
+//! for which the node between has no permit left; through one connection it never does.
+//!
 //! # Stateless resets and connection ids
 //!
 //! A node that was restarted at the same address can tell its former peers that their connections are gone,

@@ -93,7 +93,7 @@
 //! | unanswered calls on a promised result | 64; 32 of them for calls outside of handlers | further ones wait; a peer that sends more loses the connection |
 //! | promised results on a lane, each way | 4,096 | `Overloaded`, never ran; a peer that sends more loses the connection |
 //! | lists of foreign method names on a lane | 1,024 | `NotSent`; a peer that sends more loses the connection |
-//! | nodes a reference may have passed | 8 | a peer that sends more loses the connection (none passes any today) |
+//! | nodes a reference is handed on through | 8 | arguments: `NotSent`; a result: `BadReply`; a peer that sends more loses the connection |
 //! | documentation in a description, each | 2,048 bytes | cut |
 //! | description of a peer's object | 1 MiB | `BadReply` |
 //! | nesting of a `Value` that is sent | 64 | `NotSent` |

@@ -83,13 +83,14 @@
 //!
 //! A proxy is a *capability*: whoever holds it may call what its interface names, whoever he is. Handing one
 //! over gives that right; taking it back is [`revoke`](crate::ProxyExt::revoke), for all holders at once.
-//! There are no proxies with fewer methods yet: hand out an object of a smaller interface.
+//! [`restrict`](crate::ProxyExt::restrict) makes one with fewer methods, for a time, or for a number of calls.
 //!
-//! A proxy of one connection cannot be handed over on another: such a call fails as
-//! [`CallError::NotSent`](crate::CallError::NotSent) (a result as `BadReply`). But a holder can always build
-//! an object of its own that passes calls on. Those calls then come with *the passer's* right, and
-//! `caller.peer()` names the passer: that is what passing a capability on means. Do not take `caller.peer()`
-//! for the origin of a request.
+//! A proxy that B was given by A may be [handed on](super::how_to::handing_on) to C. Its calls then go through B: at A they
+//! come with *B's* right, and `caller.peer()` names B, because that is what passing a capability on means. Whoever
+//! decides by `caller.peer()` in each call must not take it for the origin of the request: B may be a *confused
+//! deputy*. What C may do is decided by what B hands it. A rule of who may open a service counts when it is
+//! opened, not for proxies that are handed on. `#[service(stay)]` has honest nodes refuse to hand the proxies of a
+//! service on; a hostile B can always relay calls by hand. B sees and could change everything that goes through it.
 //!
 //! A callback is an object like any other: handing a closure over lets the peer call it, as often as it
 //! likes, until it releases it or the connection ends.

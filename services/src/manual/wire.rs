@@ -136,7 +136,9 @@
 //! | 4 | no such object | 11 | broken promise |
 //! | 5 | no such method | 12 | bad reply: the result cannot travel |
 //! | 6 | bad body: the arguments do not decode | 13 | nested: a call of the handler failed |
-//! | 7 | gone: the object has ended | | 0xff00 and above never stand on the wire |
+//! | 7 | gone: the object has ended | 14 | not sent: a node between could not pass it on |
+//!
+//! 0xff00 and above never stand on the wire.
 //!
 //! The flags of a Fault say whether the code ran: 0 never, 1 yes, 2 (and anything else) unknown. A code that
 //! is not known is kept: [`CallError::Other`](crate::CallError::Other).
@@ -197,7 +199,9 @@
 //! holder opens a stream of kind 1 before its first call and sends all calls there; the host answers on the lane
 //! a call came by. When the import is removed, the holder ends its half; the host ends its own when it has read
 //! that end and answered everything. References that come by such a lane are bound to one of the
-//! shared lanes, since they may be held longer than its object. Bit 7 of other kinds, and `hops` above 8, are violations.
+//! shared lanes, since they may be held longer than its object. Bit 6 of an Export says that it is not to be handed on to a third
+//! node. `hops` of an Export is the number of nodes that its calls go through behind the sender: 0 for an object of the sender's own. Bits 6
+//! and 7 of other kinds, and `hops` above 8, are violations.
 //!
 //! The receiver settles the *whole table* of every frame it reads, whether or not the body is decoded, wanted
 //! or understood. Export: the import is made if absent, bound to the lane of the frame, and all calls to it
@@ -215,7 +219,7 @@
 //! A method's number is its place in the trait, from 0. A holder whose own list of names has another
 //! fingerprint than the import sends Names with its own list before its first such call on that lane; the
 //! numbers of its calls to every object with that fingerprint are places in that list from then on, until it
-//! sends another. A name that the host lacks is answered NoSuchMethod, call by call. At most 1,024 interfaces
+//! sends another; an empty list takes the last one back, and the numbers are the host's own. A name that the host lacks is answered NoSuchMethod, call by call. At most 1,024 interfaces
 //! on a lane may be named so. Names for an object that was not handed out are a violation.
 //!
 //! # Import and export (N4, N5)
@@ -259,8 +263,8 @@
 //!
 //! **Calls on answers.** A call with flag 32 has its answer kept by the host; its result is to be a proxy, or the `Ok` of one. Calls and
 //! notices with flag 64 on the same lane name it as their callee. Those that come before the answer wait for it, in order, and are handed to
-//! the object before the Reply is written; later ones go to it directly. If the call fails, or its result is no proxy on an object of
-//! the host, they are answered `broken promise`, with the cause as text, never ran. They cost permits of the connection as others do, and
+//! the object before the Reply is written; later ones go to it directly. A result that is an object of the
+//! caller or of a third node is one like others: the host passes the calls on. If the call fails, or its result is no proxy, they are answered `broken promise`, with the cause as text, never ran. They cost permits of the connection as others do, and
 //! instead of the object's one of 64 that each kept answer has (W<sub>o</sub> = 64 and R = 32 in the rule above); more is a violation.
 //! Before the first of them, Names with flag 64 tells the caller's method numbers for this answer: the array of names the first time for an
 //! interface on that lane, later its fingerprint as an integer is enough. When nobody holds the promise and nothing sent on it is unanswered,

@@ -18,6 +18,7 @@ mod dynamic_streams;
 mod edges;
 mod errors;
 mod evolution;
+mod forward;
 mod hooks;
 mod lanes;
 mod life;

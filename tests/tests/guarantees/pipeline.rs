@@ -297,21 +297,6 @@ fn a_promise_is_not_handed_over() {
 }
 
 #[test]
-fn a_result_that_comes_home_is_no_promise_but_settles() {
-    run(async {
-        let (hall, ..) = hall();
-        let hosted = hall.clone();
-        let pair = pair(move || hall.clone()).await;
-        let bank: BankProxy = pair.root().await;
-        let mine: AccountProxy = pair.client.host(move || Book { name: "mine".into(), hall: hosted });
-        let same = bank.same(mine.clone()).pipelined();
-        let error = same.name().await.unwrap_err();
-        assert_eq!(error, CallError::BrokenPromise("the result is an object of another node".into()));
-        assert_eq!(same.await, Ok(mine));
-    });
-}
-
-#[test]
 fn a_local_promise_of_a_remote_object_passes_calls_on() {
     run(async {
         let (hall, mut heard, gate) = hall();

@@ -263,7 +263,7 @@ fn a_restriction_ends_with_its_original() {
         assert_eq!(look.closed().await, Closed::Gone("it was revoked".into()));
         assert_eq!(look.balance().await, gone("it was revoked"));
         pair.connection.close().await;
-        let reason = "the connection to it has ended: disconnected: closed by this side";
+        let reason = "the connection to it has ended: closed by this side";
         assert_eq!(far.closed().await, Closed::Gone(reason.into()));
         assert!(matches!(far.balance().await, Err(CallError::Gone { ran: Ran::Never, .. })));
         assert_eq!(local.restrict(["balance"]).balance().await, gone("it was revoked"));

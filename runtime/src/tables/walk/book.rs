@@ -43,7 +43,7 @@ pub(super) struct Record {
     pub(super) target: Option<u64>,
     pub(super) depth: u8,
     /// The call whose answer it is for, if it is for one.
-    on_answer: Option<u64>,
+    pub(super) on_answer: Option<u64>,
     arrived: bool,
     pub(super) began: bool,
     /// Its outcome was that it never ran.
@@ -216,7 +216,7 @@ impl Post {
         if self.book.lock().lenient {
             return self.book.lock().strays.push(delivery);
         }
-        let Delivery { method, body, refs, replier, context } = delivery;
+        let Delivery { method, body, refs, replier, context, .. } = delivery;
         let serial = u64::from_le_bytes(body[..BODY_MIN].try_into().expect("eight bytes"));
         let trace = context.trace().map_or(u128::from(serial), |traced| traced.context.trace);
         assert_eq!(trace, u128::from(serial), "call {serial} has another one's trace");

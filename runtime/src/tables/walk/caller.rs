@@ -5,6 +5,7 @@ use bytes::Bytes;
 
 use super::book::{BODY_MIN, INTERFACES};
 use super::dice::{Act, Dice};
+use super::host::is_stream;
 use super::peer::Peer;
 use super::streams::Entry;
 use super::world::BODY_MAX;
@@ -93,7 +94,7 @@ impl Peer {
         let method = dice.below(interface.methods.len()) as u16;
         let depth = if dice.one_in(3) { dice.below(4) as u8 } else { 0 };
         let path: Path = (0..dice.below(usize::from(depth) + 1)).map(|n| Token(n as u64 + 1)).collect();
-        let refs = self.some_refs(dice);
+        let refs = self.some_refs(dice).into_iter().filter(|h| !on_answer || !is_stream(h)).collect();
         let target = other.and_then(|other| other.with(|t, _| t.exports.key(id)));
         let serial = self.book.lock().made(interface.method_name(method), target, depth, parent);
         let mut body = serial.to_le_bytes().to_vec();
@@ -235,6 +236,9 @@ impl Peer {
         assert_ne!(fault.code, FaultCode::NO_SUCH_OBJECT, "an honest caller names what it holds");
         if fault.code == FaultCode::GONE {
             let dead = book.target(serial).is_none_or(|key| book.is_dead(key));
+            // On its way back to this side's own object it found the connection closed.
+            let cut_off = book.record(serial).on_answer.is_some() && fault.text.contains("connection");
+            let dead = dead || cut_off;
             assert!(dead, "the target of call {serial} lives and is said to be gone");
         }
     }

@@ -88,18 +88,20 @@ impl Peer {
         }
         dice.count(Act::Reply);
         if call.keeps() {
-            let object = self.some_refs(dice).into_iter().find(|h| !matches!(h.target(), Target::Stream(_)));
-            let key = match object.as_ref().map(Handle::target) {
-                Some(Target::Local(object)) => Some(object.key()),
-                _ => None,
-            };
+            let object = self.some_refs(dice).into_iter().find(|h| !is_stream(h));
+            let key = object.as_ref().and_then(|object| self.key_of(object));
+            if matches!(object.as_ref().map(Handle::target), Some(Target::Remote(_))) {
+                dice.count(Act::AnswerIsCallers);
+            }
             self.book.lock().gives(call.serial, key);
             if let Some(object) = object {
                 return call.incoming().reply::<Plain<Entry>>(Entry(object));
             }
         }
-        let objects = self.some_refs(dice).into_iter().map(Entry).collect();
         let serial = call.serial;
+        let through = self.book.lock().record(serial).on_answer.is_some();
+        let objects = self.some_refs(dice).into_iter();
+        let objects = objects.filter(|h| !through || !is_stream(h)).map(Entry).collect();
         let len = *dice.pick(&[0, 0, 0, 0, 0, 0, 3_000, 9_000, BODY_MAX - 1_000]);
         if len > 8_192 {
             dice.count(Act::LargeReply);
@@ -173,6 +175,11 @@ impl Peer {
         drop(inbox);
         drop(ended);
     }
+}
+
+/// A call on an answer may go on to this side's own object: the walk gives and takes no streams by the way.
+pub(super) fn is_stream(handle: &Handle) -> bool {
+    matches!(handle.target(), Target::Stream(_))
 }
 
 fn fault(call: Arrived, code: FaultCode) {

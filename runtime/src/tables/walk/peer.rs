@@ -20,7 +20,7 @@ use super::watch::Watch;
 use crate::connection::Shared;
 use crate::node::Worker;
 use crate::object::LocalObject;
-use crate::proxy::{Handle, Import};
+use crate::proxy::{Handle, Import, Origin, Target};
 use crate::services::Services;
 use crate::tables::{TableLimits, Tables, Violation};
 use crate::wire::{self, Control, ObjectId};
@@ -31,6 +31,8 @@ pub(super) const CONTROL: usize = LANES;
 
 pub(super) struct Peer {
     pub(super) shared: Arc<Shared>,
+    /// The other side's.
+    pub(super) other: Weak<Shared>,
     pub(super) maker: Maker,
     pub(super) inbox: Inbox,
     pub(super) book: Arc<Mutex<Book>>,
@@ -71,13 +73,14 @@ impl Peer {
         for _ in 0..LANES {
             shared.with(|tables, _| tables.add_lane());
         }
-        let lobby = Handle::remote(Import::new(&shared, 0, ObjectId::LOBBY));
+        let lobby = Handle::remote(Import::new(&shared, 0, ObjectId::LOBBY, Origin::default()));
         let flows = vec![Flow::lane(), Flow::lane(), Flow::control()];
         let own_lanes = Vec::new();
         let (own, holds, promises, waiting, watches) = Default::default();
         let (book, heard_close, ended, favourites) = (book.clone(), false, false, usize::MAX);
         Peer {
             shared,
+            other: Weak::new(),
             maker,
             inbox,
             book,
@@ -222,5 +225,14 @@ impl Peer {
             }
         }
         refs
+    }
+
+    /// The key of an object, wherever it is.
+    pub(super) fn key_of(&self, handle: &Handle) -> Option<u64> {
+        match handle.target() {
+            Target::Local(object) => Some(object.key()),
+            Target::Remote(import) => self.other.upgrade()?.with(|t, _| t.exports.key(import.id())),
+            _ => None,
+        }
     }
 }

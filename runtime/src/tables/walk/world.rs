@@ -13,6 +13,7 @@ use super::book::Book;
 use super::check;
 use super::dice::{Act, Dice};
 use super::peer::{CONTROL, LANES, Peer};
+use super::run_tasks;
 use crate::connection::Ended;
 use crate::node::Worker;
 use crate::tables::{BodyLimits, BulkLimits, StreamLimits, TableLimits};
@@ -67,6 +68,8 @@ impl World {
             (limits[0].outbox_max, limits[1].outbox_max) = (15, 1 << 20);
         }
         let mut peers = limits.map(|limits| Peer::new(&book, &living, limits, worker));
+        let shared = [0, 1].map(|n: usize| Arc::downgrade(&peers[n].shared));
+        peers.iter_mut().zip(shared.into_iter().rev()).for_each(|(peer, other)| peer.other = other);
         peers[0].tables(|t| t.streams.dialed(true));
         peers.iter_mut().for_each(|p| p.favourites = if crowded { 1 } else { *dice.pick(&[2, 100]) });
         let hellos = [0, 1].map(|n: usize| peers[n].tables(|t| t.hello(LANES as u8, n as u64)));
@@ -123,10 +126,7 @@ impl World {
             n if n < 2 * self.writes + 8 => self.carry_bodies(who),
             _ => self.act(who),
         }
-        for peer in &mut self.peers {
-            peer.collect(&mut self.dice);
-        }
-        self.own_lanes();
+        self.after_step();
     }
 
     /// Lanes of their own are opened for objects that were called, and end when both halves have.
@@ -288,6 +288,11 @@ impl World {
             _ if self.dice.one_in(4) => self.peers[who].begin(&mut self.dice),
             _ => self.peers[who].answer(&mut self.dice),
         }
+        self.after_step();
+    }
+
+    fn after_step(&mut self) {
+        run_tasks();
         for peer in &mut self.peers {
             peer.collect(&mut self.dice);
         }

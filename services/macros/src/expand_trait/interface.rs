@@ -87,7 +87,7 @@ impl Service {
         let ident = &self.item.ident;
         let name =
             options.name.clone().unwrap_or_else(|| LitStr::new(&ident.unraw().to_string(), ident.span()));
-        let (aliases, own_lane) = (&options.aliases, options.own_lane);
+        let (aliases, own_lane, stays) = (&options.aliases, options.own_lane, options.stays);
         let version = options.version.clone().unwrap_or_else(|| LitInt::new("1", Span::call_site()));
         let doc = print::doc_text(&self.item.attrs);
         let methods = self.methods.iter().map(|method| describe(method, private));
@@ -100,6 +100,7 @@ impl Service {
                 const { &[#(#methods),*] },
             )
             .on_own_lane(#own_lane)
+            .staying(#stays)
         }
     }
 }

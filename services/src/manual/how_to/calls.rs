@@ -91,7 +91,7 @@
 //! * **[`pipelined`](crate::Call::pipelined)** sends at once and gives a [`Promised`](crate::Promised). It is a handle of its own: calls
 //!   through it are in order among themselves, not with those through the settled proxy, and go by the host for ever. It takes 64 unanswered
 //!   calls (32 of them from outside of handlers); the others wait.
-//! * **A promise is not handed over**: `NotSent`. Await it first. A result that is an object of the caller's own, or of a third node, breaks
-//!   its promise; awaited, it is as good as any.
+//! * **A promise is not handed over**: `NotSent`. Await it first. Calls through a promise whose result turns out to be an object of the
+//!   caller's own, or of a third node, are passed on by the host; the awaited proxy of the caller's own object is that object.
 //! * **A trace** is carried and not made up: whoever collects spans gives [`traced`](crate::Call::traced) the numbers. A call that is part of
 //!   one is handled in a `tracing` span `call` with the fields `method`, `trace` and `parent`.

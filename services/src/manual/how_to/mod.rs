@@ -7,6 +7,7 @@ pub mod calls;
 pub mod cancellation;
 pub mod errors;
 pub mod evolution;
+pub mod handing_on;
 pub mod measuring;
 pub mod objects;
 pub mod reconnecting;

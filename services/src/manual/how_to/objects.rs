@@ -94,7 +94,7 @@
 //! * **Where to make one**: [`XProxy::local(value)`](crate::ProxyExt::local) inside a method; [`node.host(||
 //!   value)`](crate::Node::host) anywhere.
 //! * **Equality** is that of the object on its connection. The same object over two connections is two.
-//! * **A proxy of one connection cannot go over another** yet: `NotSent`.
+//! * **A proxy of one connection may go over another**: see [handing on](super::handing_on).
 //! * **A proxy travels only inside a call.** Serialized to JSON or a file it is an error.
 //! * **To know that it is gone**: [`closed()`](crate::ProxyExt::closed) resolves when the object has ended or
 //!   its connection has, and says which, and why. Calls then fail as `Gone` or `Disconnected`.

@@ -36,6 +36,13 @@ pub trait Account {
     fn balance(&self) -> i64;
 }
 
+/// What stays where it was handed to.
+#[service(stay, lane = "own")]
+pub trait Seal {
+    /// Presses it.
+    fn press(&self);
+}
+
 /// Calculates.
 ///
 /// And more.

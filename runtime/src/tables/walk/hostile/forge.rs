@@ -134,7 +134,7 @@ fn reference(dice: &mut Dice) -> Reference {
         _ => INTERFACES[dice.below(INTERFACES.len())].fingerprint,
     };
     let hops = if dice.one_in(20) { 9 } else { 0 };
-    Reference { kind, own_lane: false, hops, id: ObjectId(id(dice)), fingerprint }
+    Reference { kind, own_lane: false, stays: false, hops, id: ObjectId(id(dice)), fingerprint }
 }
 
 /// Mostly a number that is likely to be in use.
