@@ -438,7 +438,7 @@ impl<S: 'static, R: Shape> Task<S, R> {
     /// The turn is left before the answer is given, so that who sees the answer finds the object free.
     fn finish(&mut self, outcome: Result<Result<R::Returned, Box<dyn Any + Send>>, Stop>) {
         let Some(call) = self.call.take() else { return };
-        let holder = if self.entered { None } else { self.me.0.holder(&call) };
+        let holder = if self.entered { None } else { self.me.0.holder(&call, self.ticket) };
         self.drop_work();
         match outcome {
             Ok(outcome) => {

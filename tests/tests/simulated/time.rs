@@ -122,3 +122,38 @@ fn runs_on_one_thread_do_not_disturb_each_other() {
     }
     assert_eq!(kept.len(), 3);
 }
+
+#[service]
+trait Slow {
+    async fn first(&mut self);
+    async fn second(&mut self);
+}
+
+struct Sleeper;
+
+#[service]
+impl Slow for Sleeper {
+    async fn first(&mut self) {
+        tokio::time::sleep(Duration::from_millis(100)).await;
+    }
+    async fn second(&mut self) {}
+}
+
+#[test]
+fn a_call_whose_turn_comes_at_its_deadline_is_not_told_that_it_held_the_turn_itself() {
+    testing::run(1, async |world| {
+        let pair = world.pair().serve(Clerk::default).await.unwrap();
+        let slow: SlowProxy = pair.far.node.host(|| Sleeper);
+        for _ in 0..10 {
+            let both =
+                async { tokio::join!(slow.first(), slow.second().timeout(Duration::from_millis(100))) };
+            let (first, second) = both.await;
+            assert_eq!(first, Ok(()));
+            let detail = match second {
+                Err(CallError::Deadline { ran: Ran::Never, detail }) => detail,
+                other => panic!("{other:?}"),
+            };
+            assert!(["", "it waited for a turn held by Slow::first"].contains(&&*detail), "{detail}");
+        }
+    });
+}

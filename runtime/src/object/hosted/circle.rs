@@ -78,9 +78,12 @@ impl<S> Inner<S> {
         }
     }
 
-    /// Who holds the turn that a call waits for.
-    pub(super) fn holder(&self, call: &Incoming) -> Option<String> {
+    /// Who holds the turn that a call waits for; nobody, if it was given to the call itself, which has not started.
+    pub(super) fn holder(&self, call: &Incoming, ticket: Option<Ticket>) -> Option<String> {
         let turn = self.turn.borrow();
+        if ticket.is_some_and(|ticket| turn.holds(ticket)) {
+            return None;
+        }
         let mut holders = turn.holders();
         let first = call.interface().path(holders.next()?.method);
         Some(match holders.count() {
