@@ -221,7 +221,9 @@ impl Replier {
                         Answer::Reply { body, refs } => (body.into(), refs),
                         _ => Default::default(),
                     };
-                    let outcome = Ok((body, refs.handles()));
+                    // What came over another connection goes on over this one.
+                    let refs = refs.started(&shared.worker);
+                    let outcome = Ok((body, &refs[..]));
                     match call.filter(|_| self.keep) {
                         Some(call) => shared.finish_kept(lane, call, callee, cost, outcome, None),
                         None => shared.finish(lane, call, callee, cost, outcome),

@@ -263,6 +263,37 @@ fn streams_go_through_a_gateway_that_reads_none_of_them() {
     });
 }
 
+#[service]
+trait Window {
+    fn log(&self) -> LogProxy;
+}
+
+struct Shows(LogProxy);
+
+#[service]
+impl Window for Shows {
+    fn log(&self) -> LogProxy {
+        self.0.clone()
+    }
+}
+
+#[test]
+fn streams_go_through_a_restricted_proxy_of_a_third_nodes_object() {
+    run(async {
+        let pair = pair(Book::default).await;
+        let narrowed = pair.root::<LogProxy>().await.restrict(["history", "sum"]);
+        let window = listen(small().serve(move || Shows(narrowed.clone()))).await;
+        let caller = small().start().await.unwrap();
+        let connection = dial(&caller, &window).await;
+        let log = connection.root::<WindowProxy>().await.unwrap().log().await.unwrap();
+        assert_eq!(log.history(50).await.unwrap().into_vec().await.unwrap().len(), 50);
+        let items = Streaming::from_iter((1..=100).map(|number| Entry { number }));
+        assert_eq!(log.sum(items).await.unwrap(), 5050);
+        assert!(log.download().await.is_err(), "it was not granted");
+        settles(&pair.server, |stats| stats.total.giving + stats.total.taking == 0).await;
+    });
+}
+
 /// Counts up to what it is told, and adds up what it is given.
 struct Counter;
 
