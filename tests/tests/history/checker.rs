@@ -188,12 +188,14 @@ impl Checker {
         must(!never, "its caller was told that it never ran")?;
         let answered = matches!(call.outcome, Some(Outcome::Right | Outcome::Failed(_, Ran::Yes)));
         must(!answered, "an answer comes after the call has run")?;
+        let through_a_promise = matches!(call.kind, Kind::Pipelined | Kind::PipelinedLarge);
         call.run = Run::Now;
         let (line, place) = (call.line, call.place);
         let last = self.lines.insert(line, place);
         must(last.is_none_or(|last| last < place), "calls through one handle start in the order made")?;
         let object = self.objects.entry(object).or_default();
         must(!object.died, "no call starts on a dead object")?;
+        must(object.born || !through_a_promise, "a call through a promise waits for its object")?;
         must(object.alone.is_none(), "a `&mut self` call runs alone")?;
         must(!alone || object.running.is_empty(), "a `&mut self` call starts alone")?;
         object.running.insert(id);

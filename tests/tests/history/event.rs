@@ -30,6 +30,14 @@ pub(crate) enum Kind {
     StreamPart,
     /// A stream to the peer.
     Upload,
+    /// A method with a large argument, which it gives back.
+    Large,
+    /// A method that gives an object, which is called before it is there.
+    Promise,
+    /// A call through that promise.
+    Pipelined,
+    /// The same with a large argument.
+    PipelinedLarge,
     /// A method that gives an object.
     Open,
     /// A call on an object by reference.
@@ -55,7 +63,7 @@ pub(crate) enum Kind {
 }
 
 impl Kind {
-    pub(crate) const ALL: [Kind; 19] = [
+    pub(crate) const ALL: [Kind; 23] = [
         Kind::Quick,
         Kind::Read,
         Kind::Write,
@@ -64,6 +72,10 @@ impl Kind {
         Kind::Stream,
         Kind::StreamPart,
         Kind::Upload,
+        Kind::Large,
+        Kind::Promise,
+        Kind::Pipelined,
+        Kind::PipelinedLarge,
         Kind::Open,
         Kind::Poke,
         Kind::Keep,
@@ -77,8 +89,8 @@ impl Kind {
         Kind::AtTheEnd,
     ];
 
-    /// What callers do; `Open` brings `Poke` with it, and `Keep` brings `GiveBack`.
-    pub(crate) const OF_CALLERS: [Kind; 16] = [
+    /// What callers do; `Promise` brings the calls through it with it, `Open` brings `Poke`, and `Keep` brings `GiveBack`.
+    pub(crate) const OF_CALLERS: [Kind; 18] = [
         Kind::Quick,
         Kind::Read,
         Kind::Write,
@@ -87,6 +99,8 @@ impl Kind {
         Kind::Stream,
         Kind::StreamPart,
         Kind::Upload,
+        Kind::Large,
+        Kind::Promise,
         Kind::Open,
         Kind::Keep,
         Kind::PokeKept,
@@ -238,6 +252,16 @@ impl Log {
         right: impl FnOnce(&T) -> bool,
     ) -> Option<T> {
         self.made(made);
+        self.watch_made(made, call, right).await
+    }
+
+    /// The same for a call that has been sent when this is polled.
+    pub(crate) async fn watch_made<T, E: Display>(
+        &self,
+        made: Made,
+        call: impl IntoFuture<Output = Result<T, CallError<E>>>,
+        right: impl FnOnce(&T) -> bool,
+    ) -> Option<T> {
         let over = Over { log: self.clone(), call: made.call, outcome: Outcome::Dropped };
         over.settle(call.await, right)
     }

@@ -280,3 +280,32 @@ fn a_chain_that_enters_what_it_holds_alone() {
     };
     caught(entered, "a `&mut self` call runs alone");
 }
+
+#[test]
+fn a_call_through_a_promise_that_does_not_wait_for_its_object() {
+    let early = |history: &mut Vec<Event>| {
+        let call = a_call(history, Kind::Pipelined);
+        let Event::Made { object, .. } = history[made(history, call)] else { unreachable!("found as such") };
+        let born = place(history, |event| *event == Event::Born { object });
+        let (born, began) = (history.remove(born), began(history, call));
+        history.insert(began + 1, born);
+    };
+    caught(early, "a call through a promise waits for its object");
+}
+
+#[test]
+fn a_short_call_that_overtakes_a_large_one() {
+    let overtakes = |history: &mut Vec<Event>| {
+        let call = a_call(history, Kind::PipelinedLarge);
+        let Event::Made { object, .. } = history[made(history, call)] else { unreachable!("found as such") };
+        let is_on_it = |event: &Event| matches!(event, Event::Began { object: of, .. } if *of == object);
+        let last = history.iter().rposition(is_on_it).expect("it is one of them");
+        let Event::Began { call: short, .. } = history[last] else { unreachable!("found as such") };
+        assert_ne!(short, call, "a short one comes behind it");
+        let ended = history.remove(returned(history, short));
+        let began_short = history.remove(last);
+        let large = began(history, call);
+        history.splice(large..large, [began_short, ended]);
+    };
+    caught(overtakes, "calls through one handle start in the order made");
+}

@@ -17,7 +17,11 @@ pub(crate) trait Peer {
     async fn ticks(&self, call: Id, count: u32, tick: Callback<fn(u32)>) -> Result<Id, CallError>;
     fn stream(&self, call: Id, count: u32) -> Streaming<u32>;
     async fn upload(&self, call: Id, items: Streaming<u32>) -> Result<Id, CallError>;
+    /// Gives back what it was given.
+    fn echo(&self, call: Id, data: Bytes) -> Bytes;
     fn open(&self, call: Id, object: Id) -> ItemProxy;
+    /// The same, later.
+    async fn open_late(&self, call: Id, object: Id, pause_ms: u64) -> ItemProxy;
     /// Keeps an object of the caller.
     async fn keep(&mut self, call: Id, object: Id, item: ItemProxy);
     /// Gives it back.
@@ -32,6 +36,8 @@ pub(crate) trait Peer {
 #[service]
 pub(crate) trait Item {
     async fn poke(&mut self, call: Id, pause_ms: u64) -> Id;
+    /// How much it was given.
+    fn fill(&mut self, call: Id, data: Bytes) -> usize;
 }
 
 /// Where chains of calls come back to where they began.
@@ -151,8 +157,18 @@ impl Peer for Served {
         Ok(run.returns(call))
     }
 
+    fn echo(&self, call: Id, data: Bytes) -> Bytes {
+        self.log.began(call, ROOT[self.side], false).returns(data)
+    }
+
     fn open(&self, call: Id, object: Id) -> ItemProxy {
         let run = self.log.began(call, ROOT[self.side], false);
+        run.returns(ItemProxy::local(Thing::new(&self.log, object)))
+    }
+
+    async fn open_late(&self, call: Id, object: Id, pause_ms: u64) -> ItemProxy {
+        let run = self.log.began(call, ROOT[self.side], false);
+        sleep(Duration::from_millis(pause_ms)).await;
         run.returns(ItemProxy::local(Thing::new(&self.log, object)))
     }
 
@@ -256,6 +272,10 @@ impl Item for Thing {
         let run = self.log.began(call, self.object, true);
         sleep(Duration::from_millis(pause_ms)).await;
         run.returns(call)
+    }
+
+    fn fill(&mut self, call: Id, data: Bytes) -> usize {
+        self.log.began(call, self.object, true).returns(data.len())
     }
 }
 

@@ -4,9 +4,9 @@ use std::pin::pin;
 use std::task::Poll;
 use std::time::Duration;
 
-use duologue::NodeBuilder;
 use duologue::prelude::*;
 use duologue::testing::{Conditions, Pair, World};
+use duologue::{Config, NodeBuilder};
 use duologue_tests::nodes::{is_at_rest, settles};
 use rand::rngs::StdRng;
 use rand::seq::SliceRandom;
@@ -21,14 +21,20 @@ use crate::service::{
 
 /// Callers at each end.
 const CALLERS: usize = 3;
-/// How often each caller does each thing.
-const TIMES: usize = 2;
+/// How often each caller does each thing; what takes many packets is done once.
+fn times(kind: Kind) -> usize {
+    if matches!(kind, Kind::Large | Kind::Promise) { 1 } else { 2 }
+}
 
 /// Plays one workload; its history.
 pub(crate) async fn play(world: &World, conditions: Conditions) -> Vec<Event> {
     let log = Log::default();
+    let mut config = Config::default();
+    // Where a fifth is lost, a large body takes its time.
+    config.call_timeout = Duration::from_secs(300);
     let serve = |node: NodeBuilder, side: usize| {
         let (root, links, leaves) = (log.clone(), log.clone(), log.clone());
+        let node = node.config(config.clone()).on_this_thread();
         node.serve(move || Served::new(&root, side))
             .service("Chain", move || Links { log: links.clone(), side })
             .service("Plain", move || Leaves { log: leaves.clone(), side })
@@ -86,6 +92,11 @@ async fn close(pair: &Pair, log: &Log, seed: u64) {
     pair.far.connection.closed().await;
 }
 
+/// The length of a body that does not ride in its frame.
+fn large(dice: &mut StdRng) -> usize {
+    if dice.random_bool(0.1) { dice.random_range(16_000..40_000) } else { dice.random_range(8_300..10_000) }
+}
+
 /// One end, as its callers see it.
 struct End {
     log: Log,
@@ -121,7 +132,7 @@ impl End {
     /// Does everything some times, in any order.
     async fn work(self, mut dice: StdRng) {
         let mut deck: Vec<Kind> =
-            Kind::OF_CALLERS.iter().copied().cycle().take(TIMES * Kind::OF_CALLERS.len()).collect();
+            Kind::OF_CALLERS.into_iter().flat_map(|kind| vec![kind; times(kind)]).collect();
         deck.shuffle(&mut dice);
         for kind in deck {
             self.act(kind, &mut dice).await;
@@ -164,6 +175,8 @@ impl End {
                 let call = self.root.upload(made.call, Streaming::from_iter(source));
                 self.log.watch(made, call, |&id| id == made.call).await;
             }
+            Kind::Large => self.large(dice).await,
+            Kind::Promise | Kind::Pipelined | Kind::PipelinedLarge => self.promise(pause, dice).await,
             Kind::Open | Kind::Poke => self.open(pause, dice.random_range(1..4)).await,
             Kind::Keep | Kind::GiveBack => self.keep().await,
             Kind::PokeKept => self.poke_kept().await,
@@ -217,6 +230,48 @@ impl End {
         }
         if kind == Kind::Stream && items.next().await.is_none() {
             self.log.write(Event::StreamRead { stream: made.call });
+        }
+    }
+
+    /// Large arguments and results among short ones, several at once.
+    async fn large(&self, dice: &mut StdRng) {
+        let mut calls = JoinSet::new();
+        for len in [large(dice), dice.random_range(0..100)] {
+            let made = self.made(Kind::Large, self.theirs(ROOT));
+            let data = Bytes::from(vec![made.call as u8; len]);
+            let (log, call) = (self.log.clone(), self.root.echo(made.call, data.clone()));
+            calls.spawn_local(async move {
+                log.watch(made, call, |given| *given == data).await;
+            });
+        }
+        while let Some(done) = calls.join_next().await {
+            done.unwrap();
+        }
+    }
+
+    /// An object of the peer that is called before it is there.
+    async fn promise(&self, pause: u64, dice: &mut StdRng) {
+        let (opened, object) = (self.made(Kind::Promise, self.theirs(ROOT)), self.log.fresh());
+        self.log.made(opened);
+        let promise = self.root.open_late(opened.call, object, dice.random_range(0..100)).pipelined();
+        let mut calls = JoinSet::new();
+        for len in [0, large(dice), 0] {
+            let kind = if len > 0 { Kind::PipelinedLarge } else { Kind::Pipelined };
+            let (log, made) = (self.log.clone(), self.made(kind, object));
+            if len > 0 {
+                let call = promise.fill(made.call, Bytes::from(vec![7; len]));
+                calls.spawn_local(async move { _ = log.watch(made, call, |&given| given == len).await });
+            } else {
+                let call = promise.poke(made.call, pause);
+                calls.spawn_local(async move { _ = log.watch(made, call, |&id| id == made.call).await });
+            }
+        }
+        // The promise ends by being awaited, while calls on it are under way; what it stood for is held, or is not.
+        let settled = self.log.watch_made(opened, promise, |_| true).await;
+        let held = dice.random_bool(0.5);
+        let _held = settled.filter(|_| held).map(|item| Held::new(&self.log, object, item));
+        while let Some(done) = calls.join_next().await {
+            done.unwrap();
         }
     }
 
