@@ -64,6 +64,23 @@ impl Peer {
         }
     }
 
+    /// An object that is called by this lane.
+    pub(super) fn callee_on(&self, lane: usize) -> Option<Handle> {
+        let on_lane = |handle: &&Handle| match handle.target() {
+            Target::Remote(import) => {
+                let entry = |t: &mut Tables| t.imports.get(import.slot(), import.id()).map(|e| e.lane);
+                self.tables(entry) == Some(lane)
+            }
+            _ => false,
+        };
+        self.holds.iter().find(on_lane).cloned()
+    }
+
+    /// Makes a call of this object, which is at the side `other`.
+    pub(super) fn call_this(&mut self, callee: Handle, dice: &mut Dice, other: &Shared) {
+        self.make(dice, callee, Some(other), false, false, None);
+    }
+
     fn some_callee(&self, dice: &mut Dice) -> Handle {
         let remote = self.holds.iter().filter(|h| matches!(h.target(), Target::Remote(_)));
         let remote: Vec<&Handle> = remote.take(self.favourites).collect();

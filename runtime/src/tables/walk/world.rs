@@ -50,6 +50,8 @@ pub(super) struct World {
     writes: usize,
     /// A side's stream that is mostly stuck.
     slow: Option<(usize, usize)>,
+    /// The second side makes many calls to few objects of the first, whose answers do not get away.
+    crowded: bool,
     /// The books are checked after every so many steps.
     check_every: usize,
 }
@@ -58,7 +60,6 @@ impl World {
     pub(super) fn new(seed: u64, kind: Kind, check_every: usize, worker: &Worker) -> World {
         let mut dice = Dice::new(seed);
         let (book, living) = (Arc::<Mutex<Book>>::default(), Arc::default());
-        // The second side makes many calls to few objects of the first, whose answers do not get away.
         let crowded = dice.one_in(5);
         let tight = !crowded && dice.one_in(2);
         let mut limits = [(); 2].map(|()| limits(tight, &mut dice));
@@ -79,7 +80,7 @@ impl World {
         let writes = *dice.pick(&[10, 30, 30]);
         let stuck = if crowded { dice.below(LANES) } else { CONTROL };
         let slow = (crowded || dice.one_in(3)).then_some((if crowded { 0 } else { dice.below(2) }, stuck));
-        World { peers, dice, living, kind, writes, slow, check_every }
+        World { peers, dice, living, kind, writes, slow, crowded, check_every }
     }
 
     /// The whole walk. Panics where a promise does not hold.
@@ -113,6 +114,9 @@ impl World {
     /// Something happens somewhere.
     pub(super) fn step(&mut self) {
         let who = self.dice.below(2);
+        if self.crowded && self.dice.one_in(10) {
+            self.squeeze();
+        }
         match self.dice.below(100) {
             99 => self.pass_time(),
             n if n < self.writes => self.write(who),
@@ -127,6 +131,32 @@ impl World {
             _ => self.act(who),
         }
         self.after_step();
+    }
+
+    /// Calls by one lane to one object, before and after the answers of that lane get away, while those of the other do not: the first wait until
+    /// all lanes have room, and are not to be overtaken.
+    fn squeeze(&mut self) {
+        let Some((host, stuck)) = self.slow.filter(|&(_, stuck)| stuck != CONTROL) else { return };
+        let lane = (stuck + 1) % LANES;
+        let is_full = |lane: usize| {
+            self.peers[host].tables(|t| t.lanes.get(lane).is_some_and(|l| l.len() > t.limits.outbox_max))
+        };
+        if !is_full(stuck) || !is_full(lane) || self.peers.iter().any(|peer| peer.ended) {
+            return;
+        }
+        let Some(callee) = self.peers[1 - host].callee_on(lane) else { return };
+        self.dice.count(Act::Squeeze);
+        for _ in 0..2 {
+            let [left, right] = &mut self.peers;
+            let (to, from) = if host == 0 { (left, right) } else { (right, left) };
+            from.call_this(callee.clone(), &mut self.dice, &to.shared);
+            from.write(lane);
+            let count = from.flows[lane].len();
+            if count > 0 {
+                self.deliver(1 - host, lane, count);
+            }
+            self.peers[host].write(lane);
+        }
     }
 
     /// Lanes of their own are opened for objects that were called, and end when both halves have.
