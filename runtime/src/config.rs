@@ -72,7 +72,8 @@ pub struct Config {
     /// How long a stream may stand still while something waits to move on it: an item that nobody takes, or the rest of one. A stream on which
     /// nothing happens does not stand still. Above it the stream ends as [`StreamError::Idle`](crate::StreamError::Idle). Default: 60 s.
     pub stream_idle: Duration,
-    /// How long running calls may take to end at a shutdown. Default: 10 s.
+    /// How long running calls may take to end at a shutdown; and how long answers may take to arrive once a connection is closed, while
+    /// the peer is heard of at least once a second. What has not arrived then is lost. Default: 10 s.
     pub drain_timeout: Duration,
 }
 

@@ -48,7 +48,7 @@
 //! | `item_max` | 16 MiB for the body of an item of a stream | the receiver's counts | the stream ends with `BadItem`; a peer that sends more loses the connection |
 //! | `stream_pool` | 16 MiB by which the windows of a connection's streams may grow together; each has 64 KiB without it, 4 MiB at most | – | a window grows no further |
 //! | `stream_idle` | 60 s in which something waits to move on a stream and does not | – | `StreamError::Idle` |
-//! | `drain_timeout` | 10 s | – | calls that still run at a shutdown end with the connection |
+//! | `drain_timeout` | 10 s | – | calls that still run at a shutdown end with the connection; so do answers that still flow when it is closed |
 //!
 //! A call costs a permit of its object and one of the connection per KiB of its frame, rounded up. Calls
 //! outside of any handler (depth 0) leave the reserve alone, and an object may hold no more of the connection

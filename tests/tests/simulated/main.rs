@@ -1,8 +1,10 @@
 //! Nodes on a simulated link: what users test their own services with, and what loss, delay and partitions do to calls.
 #![allow(clippy::unwrap_used, reason = "a test that fails says so by panicking")]
 
+mod close;
 mod crossings;
 mod guarantees;
+mod lanes;
 mod link;
 mod pipeline;
 mod replay;
