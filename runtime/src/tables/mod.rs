@@ -116,13 +116,15 @@ pub(crate) enum Mutation {
     PullWithoutRoom,
     BudgetKept,
     LineOvertaken,
+    DependentsOvertaken,
     BodyKept,
+    DependentBodyKept,
     CrossedPullIgnored,
 }
 
 #[cfg(test)]
 impl Mutation {
-    pub(crate) const ALL: [Mutation; 38] = [
+    pub(crate) const ALL: [Mutation; 40] = [
         Mutation::ReuseIds,
         Mutation::GoneOnce,
         Mutation::KeepSurplus,
@@ -159,7 +161,9 @@ impl Mutation {
         Mutation::PullWithoutRoom,
         Mutation::BudgetKept,
         Mutation::LineOvertaken,
+        Mutation::DependentsOvertaken,
         Mutation::BodyKept,
+        Mutation::DependentBodyKept,
         Mutation::CrossedPullIgnored,
     ];
 }

@@ -205,7 +205,8 @@ impl Tables {
                 Ok(method) => {
                     delivery.method = method;
                     let line = (Whose::Answer(lane, call), delivery.context.depth());
-                    if body.is_some() || self.bodies.lines.contains(line) {
+                    let is_behind = self.bodies.lines.contains(line) && !mutation!(DependentsOvertaken);
+                    if body.is_some() || is_behind {
                         let held =
                             Held { object: object.clone(), delivery, call: dependent, lane, cost, body };
                         self.bodies.lines.push(line, held);
@@ -232,7 +233,9 @@ impl Tables {
         let mut broken = vec![(call, cause)];
         while let Some((parent, cause)) = broken.pop() {
             for waiting in self.kept.break_off(lane, parent, &cause) {
-                self.body_unwanted(waiting.body, waiting.call);
+                if !mutation!(DependentBodyKept) {
+                    self.body_unwanted(waiting.body, waiting.call);
+                }
                 let dependent = waiting.delivery.replier.disarm();
                 self.litter.refs.push(waiting.delivery.refs);
                 let fault = Fault::never(FaultCode::BROKEN_PROMISE, &*cause);

@@ -120,6 +120,9 @@ impl Peer {
         let is_large = body.len() > 8_192;
         if is_large {
             dice.count(if notice { Act::LargeNotice } else { Act::LargeCall });
+            if on_answer {
+                dice.count(Act::LargeOnAnswer);
+            }
         }
         let timeout_ms = if dice.one_in(8) { 40 } else { 30_000 };
         let now = tokio::time::Instant::now();
