@@ -94,6 +94,8 @@ pub(crate) struct Turn {
     exclusive: bool,
     /// Holders with a token.
     named: u32,
+    /// The method of the holder that left last while others waited.
+    former: Option<u16>,
     /// The tokens of all holders: only while there are many and somebody with a path has asked.
     index: Option<Box<HashSet<Token>>>,
 }
@@ -115,6 +117,7 @@ impl Turn {
             waiters: List::EMPTY,
             exclusive: false,
             named: 0,
+            former: None,
             index: None,
         }
     }
@@ -161,7 +164,12 @@ impl Turn {
         match slot.state {
             State::Free => return,
             State::Waiting => self.waiters.unlink(&mut self.slots, at),
-            State::Holding => self.exit(at),
+            State::Holding => {
+                if self.waiters.len > 0 {
+                    self.former = Some(slot.method);
+                }
+                self.exit(at);
+            }
         }
         self.give_slot_back(at);
         if self.waiters.len > 0 {
@@ -178,6 +186,11 @@ impl Turn {
     /// The calls inside, in the order in which they started.
     pub(crate) fn holders(&self) -> impl Iterator<Item = Place> {
         self.holders.iter(&self.slots).map(move |at| self.place(at))
+    }
+
+    /// The method of the call that those who waited last were waiting for.
+    pub(crate) fn former(&self) -> Option<u16> {
+        self.former
     }
 
     /// The call that has this ticket, while it has it.

@@ -153,7 +153,7 @@ fn a_call_whose_turn_comes_at_its_deadline_is_not_told_that_it_held_the_turn_its
                 Err(CallError::Deadline { ran: Ran::Never, detail }) => detail,
                 other => panic!("{other:?}"),
             };
-            assert!(["", "it waited for a turn held by Slow::first"].contains(&&*detail), "{detail}");
+            assert_eq!(detail, "it waited for a turn held by Slow::first");
         }
     });
 }
