@@ -141,7 +141,7 @@ pub(super) fn notes(report: &Report) -> Vec<String> {
             && point.per_s < 0.98 * rate
         {
             notes.push(format!(
-                "{label}: {} calls a second were due, {} were answered: this is more than both ends can do",
+                "{label}: {} calls a second were due, {} were answered: the others had to wait",
                 count(rate),
                 count(point.per_s)
             ));

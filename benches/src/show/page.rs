@@ -50,12 +50,8 @@ fn figures(report: &Report, point: &Point) -> String {
     let latency = |of: fn(&crate::Latency) -> u64| point.latency.as_ref().map(|l| nanos(of(l) as f64));
     let micros = |us: Option<f64>| us.map(|us| nanos(us * 1e3));
     let payload = (point.bytes > 0).then(|| format!("{}/s", about_size(point.bytes_per_s)));
-    let place = report.axis.map(|axis| match point.value {
-        Some(value) => format!("{axis} {}", axis.show(value)),
-        None => cells::label(report, None),
-    });
+    let most = report.axis.map(|axis| (format!("{axis} with most calls"), cells::label(report, point.value)));
     let all = [
-        ("most calls at", place),
         ("calls a second", Some(count(point.per_s))),
         ("payload", payload),
         ("median latency", latency(|l| l.p50_ns)),
@@ -64,11 +60,10 @@ fn figures(report: &Report, point: &Point) -> String {
         ("server CPU for a call", micros(point.server.cpu_us_per_call)),
         ("failed calls", (point.failed > 0).then(|| point.failed.to_string())),
     ];
+    let all = all.into_iter().filter_map(|(name, figure)| Some((name.to_owned(), figure?)));
     let mut text = "<dl class=\"figures\">\n".to_owned();
-    for (name, figure) in all {
-        if let Some(figure) = figure {
-            text += &format!("<div><dt>{name}</dt><dd>{}</dd></div>\n", escape(&figure));
-        }
+    for (name, figure) in most.into_iter().chain(all) {
+        text += &format!("<div><dt>{}</dt><dd>{}</dd></div>\n", escape(&name), escape(&figure));
     }
     text + "</dl>\n"
 }

@@ -173,13 +173,13 @@ fn a_curve_has_a_point_for_each_value() {
 #[test]
 fn rates_in_per_cent_are_of_what_a_closed_loop_reached() {
     let (server, bench) = (Server::start(&[]), Bench::new());
-    let (_, report) = bench.measure(&server.address, &["--sweep", "rate=10%,20%", "--in-flight", "8"]);
+    let (_, report) = bench.measure(&server.address, &["--sweep", "rate=500%,1000%", "--in-flight", "8"]);
     whole(&report["ceiling"]);
     let ceiling = report["ceiling"]["per_s"].as_f64().unwrap();
     let points = report["points"].as_array().unwrap();
     let parts: Vec<f64> =
         points.iter().map(|p| (p["value"].as_f64().unwrap() / ceiling * 100.0).round()).collect();
-    assert_eq!(parts, [10.0, 20.0]);
+    assert_eq!(parts, [500.0, 1_000.0]);
     assert!(bench.page().contains("<h2>Latency under rate</h2>"));
 }
 
