@@ -137,7 +137,9 @@ fn latency_by_percentile(report: &Report, baseline: Option<&Report>) -> Option<C
     // As many nines as there are calls to tell them apart.
     let x = Scale::nines((most as f64).log10().floor().clamp(1.0, 6.0) as u32);
     let line = |name: String, hue, dashed, latency: &Latency| {
-        let ranks = latency.ranks.iter().filter(|rank| x.place(rank.percentile) < x.to);
+        let within = latency.ranks.iter().filter(|rank| x.place(rank.percentile) < x.to);
+        // Of very few calls there is nothing but the longest.
+        let ranks = within.chain(latency.ranks.first().filter(|rank| x.place(rank.percentile) >= x.to));
         let points = ranks.map(|rank| (rank.percentile, rank.ns as f64)).collect();
         Line { name, hue, dashed, dots: false, points }
     };
@@ -232,6 +234,16 @@ mod tests {
         assert_eq!(names(&report), of_a_point);
         report.points.clear();
         assert!(names(&report).is_empty());
+    }
+
+    #[test]
+    fn a_single_call_has_a_latency_to_draw() {
+        let mut report = samples::curve(1.0);
+        report.points.truncate(1);
+        let mut histogram = crate::latency::histogram();
+        histogram.record(1_000_000).unwrap();
+        report.points[0].latency = Latency::of(&histogram);
+        assert_eq!(names(&report)[0], "Latency by percentile");
     }
 
     #[test]
