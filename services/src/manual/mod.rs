@@ -26,6 +26,7 @@
 //! * [`journey`]: a call from the first poll to its answer, function by function.
 //! * [`wire`]: every byte, exact enough to write a client from.
 //! * [`decisions`]: what was chosen over what, and why.
+//! * [`performance`]: what a call costs, what made it cheaper, and what did not.
 //!
 //! # The words
 //!
@@ -47,6 +48,7 @@ pub mod decisions;
 pub mod how_to;
 pub mod journey;
 pub mod limits;
+pub mod performance;
 pub mod security;
 pub mod wire;
 
