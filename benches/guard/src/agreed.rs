@@ -8,9 +8,9 @@ use serde::{Deserialize, Serialize};
 
 use crate::work::Work;
 
-/// How much more a call may cost before it counts as worse, in percent. Seeds of hashes and of TLS differ between runs by some
-/// tenths of a percent, and compilers by some percent.
-const TOLERANCE: u64 = 4;
+/// How much more a call may cost before it counts as worse, in percent. Runs differ by some tenths of a
+/// percent, those with full packets by up to three, as their seeds fall.
+const TOLERANCE: u64 = 5;
 
 /// Instructions per call, both ends together, by the name of the work.
 #[derive(Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -99,9 +99,9 @@ mod tests {
     fn a_figure_is_worse_above_the_tolerance_and_better_below_it() {
         let mut agreed = Agreed::default();
         agreed.set(Work::Call, 1_000);
-        let judged = [960, 1_000, 1_040, 1_041, 959, 2_000].map(|counted| agreed.judge(Work::Call, counted));
+        let judged = [950, 1_000, 1_050, 1_051, 949, 2_000].map(|counted| agreed.judge(Work::Call, counted));
         use Verdict::*;
-        assert_eq!(judged, [Same, Same, Same, Worse(4), Better(4), Worse(100)]);
+        assert_eq!(judged, [Same, Same, Same, Worse(5), Better(5), Worse(100)]);
         assert_eq!(agreed.judge(Work::Local, 1), Unknown);
         assert!(Worse(5).is_bad() && Unknown.is_bad() && !Same.is_bad() && !Better(5).is_bad());
     }
