@@ -197,9 +197,11 @@ impl Report {
         }
     }
 
-    /// Whether any call ended well.
+    /// Whether no call has ended well.
     pub fn is_empty(&self) -> bool {
-        self.points.iter().all(|point| point.calls == 0)
+        // Of an open loop calls count that were due in the measured time and ended after it.
+        let answered = |p: &Point| p.calls.max(p.latency.as_ref().map_or(0, |l| l.count) - p.unanswered);
+        self.points.iter().all(|point| answered(point) == 0)
     }
 
     /// As JSON, to be read by programs and by [`Report::from_json`].
@@ -299,6 +301,18 @@ mod tests {
             latency: report.points[0].latency.clone(),
         }];
         assert_eq!(Report::from_json(&report.to_json()).unwrap(), report);
+    }
+
+    #[test]
+    fn it_is_empty_if_no_call_has_an_answer() {
+        let mut report = samples::curve(1.0);
+        assert!(!report.is_empty());
+        report.points.iter_mut().for_each(|point| point.calls = 0);
+        assert!(!report.is_empty(), "they ended after the measured time");
+        report.points.iter_mut().for_each(|point| point.unanswered = 1_000);
+        assert!(report.is_empty());
+        report.points.clear();
+        assert!(report.is_empty());
     }
 
     #[test]
