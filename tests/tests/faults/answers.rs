@@ -68,7 +68,7 @@ fn a_reply_that_does_not_decode_fails_its_call_only() {
 fn a_fault_of_a_later_version_keeps_its_number_and_text() {
     run(async {
         let (_node, connection, mut peer) = dialed().await;
-        for (code, flags, ran) in [(999, 0, Ran::Never), (14, 1, Ran::Yes), (u16::MAX, 77, Ran::Unknown)] {
+        for (code, flags, ran) in [(999, 0, Ran::Never), (15, 1, Ran::Yes), (u16::MAX, 77, Ran::Unknown)] {
             let pinging = tokio::spawn({
                 let connection = connection.clone();
                 async move { connection.ping().await }
