@@ -72,7 +72,8 @@ impl Display for NoError {
 pub enum CallError<E = NoError> {
     /// The method itself returned this error. It ran; the link is usable.
     App(E),
-    /// The arguments could not be encoded, or are larger than a call may be. Never ran; the link is usable.
+    /// The arguments could not be encoded, are larger than a call may be, or hold what is not to be handed on; here, or at a node
+    /// between. Never ran; the link is usable.
     NotSent(String),
     /// The peer could not read the arguments. Never ran; the link is usable.
     BadArguments(String),

@@ -31,6 +31,10 @@ pub(crate) const DEPTH_MAX: usize = transport::msgpack::DEPTH_MAX;
 pub(crate) fn promised(body: &[u8], handles: &[Handle]) -> Result<LocalObject, String> {
     // `{"Ok": value}`, as serde writes a `Result`.
     let value = body.strip_prefix(b"\x81\xa2Ok").unwrap_or(body);
+    if body.starts_with(b"\x81\xa3Err") {
+        // An answer of another node, whose errors have no words here.
+        return Err("the call has failed".into());
+    }
     let &[0xd5, 1, low, high] = value else { return Err("the result is no proxy".into()) };
     match handles.get(usize::from(u16::from_le_bytes([low, high]))).map(Handle::target) {
         Some(Target::Local(object)) => Ok(object.clone()),

@@ -184,6 +184,24 @@ impl Drop for Probe {
     }
 }
 
+/// What a node between shows.
+#[service]
+pub trait Showing {
+    /// The probe of another node.
+    fn probe(&self) -> ProbingProxy;
+}
+
+/// Shows a probe.
+#[derive(Debug)]
+pub struct Window(pub ProbingProxy);
+
+#[service]
+impl Showing for Window {
+    fn probe(&self) -> ProbingProxy {
+        self.0.clone()
+    }
+}
+
 struct Twig {
     events: Tell<Event>,
 }

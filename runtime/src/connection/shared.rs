@@ -301,7 +301,6 @@ impl Shared {
                     forwarder.exported_on(self);
                     Handle::local(forwarder)
                 }
-                Target::Stream(end) if end.is_of_peer() => Handle::stream(end.clone().passed_on()),
                 Target::Remote(_) | Target::Lazy(_) | Target::Dead | Target::Stream(_) => continue,
             };
             anew.get_or_insert_with(|| handles.to_vec())[place] = in_its_place;

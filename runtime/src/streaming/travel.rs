@@ -81,11 +81,6 @@ pub(crate) enum StreamRef {
 }
 
 impl StreamRef {
-    /// Whether it came over a connection.
-    pub(crate) fn is_of_peer(&self) -> bool {
-        !matches!(self, StreamRef::Out(_))
-    }
-
     pub(crate) fn is_source(&self) -> bool {
         match self {
             StreamRef::Out(end) => end.is_source(),

@@ -237,7 +237,9 @@ impl Tables {
             Reached::Object(object, numbering) => {
                 match kept::method_of(numbering.as_deref(), object.descriptor(), method) {
                     Ok(method) => Goes::To(object, method, None),
-                    Err(_) if object.forwards().is_some() => Goes::To(object, method, numbering),
+                    Err(_) if object.forwards().is_some() => {
+                        Goes::To(object, method, numbering.filter(|_| !mutation!(NumberingForgotten)))
+                    }
                     Err(name) => Goes::Nowhere(Fault::never(FaultCode::NO_SUCH_METHOD, name)),
                 }
             }

@@ -120,11 +120,13 @@ pub(crate) enum Mutation {
     BodyKept,
     DependentBodyKept,
     CrossedPullIgnored,
+    NumberingForgotten,
+    StandInLeaks,
 }
 
 #[cfg(test)]
 impl Mutation {
-    pub(crate) const ALL: [Mutation; 40] = [
+    pub(crate) const ALL: [Mutation; 42] = [
         Mutation::ReuseIds,
         Mutation::GoneOnce,
         Mutation::KeepSurplus,
@@ -165,6 +167,8 @@ impl Mutation {
         Mutation::BodyKept,
         Mutation::DependentBodyKept,
         Mutation::CrossedPullIgnored,
+        Mutation::NumberingForgotten,
+        Mutation::StandInLeaks,
     ];
 }
 

@@ -8,6 +8,7 @@ mod lanes;
 mod link;
 mod pipeline;
 mod replay;
+mod third_node;
 mod time;
 
 use duologue::prelude::*;
