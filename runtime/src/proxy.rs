@@ -370,8 +370,8 @@ impl Import {
 
     /// Waits until it has ended.
     async fn closed(&self) -> Closed {
-        self.shared.import_ended(self.key()).await;
-        Closed::of_import(self.gone(), &self.shared)
+        let ended = self.shared.import_ended(self.key()).await;
+        Closed::of_import(self.gone(), ended)
     }
 
     /// Why the object is gone, if it is.

@@ -509,8 +509,8 @@ impl Shared {
         self.with(|tables, events| tables.die(key, reason, now_ms, events));
     }
 
-    /// Waits until an import has ended, or the connection.
-    pub(crate) async fn import_ended(&self, import: ImportKey) {
+    /// Waits until an import has ended, or the connection; why the connection has.
+    pub(crate) async fn import_ended(&self, import: ImportKey) -> Option<Arc<str>> {
         loop {
             let ended = self.shells.notified();
             let mut ended = std::pin::pin!(ended);
@@ -518,7 +518,8 @@ impl Shared {
             {
                 let tables = self.tables.lock();
                 if tables.ended().is_some() || !tables.imports.is_current(import) {
-                    return;
+                    // The tables know it first.
+                    return tables.ended().cloned();
                 }
             }
             ended.await;

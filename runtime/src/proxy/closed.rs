@@ -3,8 +3,6 @@
 use std::fmt;
 use std::sync::Arc;
 
-use crate::connection::Shared;
-
 /// Why an object can no longer be called: what `closed()` of a proxy gives.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
@@ -25,9 +23,9 @@ impl Closed {
         }
     }
 
-    /// An import has ended, with `gone` as the reason that the peer gave.
-    pub(super) fn of_import(gone: Option<&Arc<str>>, shared: &Shared) -> Closed {
-        match (gone, &*shared.ended.borrow()) {
+    /// An import has ended, with `gone` as the reason that the peer gave, or its connection, with `ended` as the reason.
+    pub(super) fn of_import(gone: Option<&Arc<str>>, ended: Option<Arc<str>>) -> Closed {
+        match (gone, ended) {
             (Some(reason), _) => Closed::Gone(reason.to_string()),
             (None, Some(ended)) => Closed::Disconnected(ended.to_string()),
             (None, None) => Closed::LetGo,

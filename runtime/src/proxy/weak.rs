@@ -64,8 +64,8 @@ impl WeakHandle {
                 let Some(shared) = shared.upgrade() else {
                     return Closed::Disconnected("the connection has ended".to_owned());
                 };
-                shared.import_ended(*key).await;
-                Closed::of_import(import.upgrade().as_ref().and_then(|i| i.gone()), &shared)
+                let ended = shared.import_ended(*key).await;
+                Closed::of_import(import.upgrade().as_ref().and_then(|i| i.gone()), ended)
             }
             WeakTarget::Dead => Closed::gone("it was gone when it arrived"),
         }

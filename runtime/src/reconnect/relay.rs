@@ -177,7 +177,7 @@ impl Relay {
                 Went::Sent(mut sent) => match sent.answer(&call.context, || false).await {
                     Err(why) => break Answer::Fault(why.fault(Ran::Unknown)),
                     Ok(answer) => {
-                        if !self.may_go_again(&answer, call.method) {
+                        if call.context.stopped().is_some() || !self.may_go_again(&answer, call.method) {
                             break answer;
                         }
                         let mut line = self.line.lock();

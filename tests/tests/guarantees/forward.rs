@@ -238,18 +238,6 @@ fn a_dropped_call_is_cancelled_beyond_the_node_between() {
 }
 
 #[test]
-fn a_deadline_ends_the_call_at_all_three() {
-    run(async {
-        let mut chain = chain().await;
-        let error = chain.safe.hold().timeout(std::time::Duration::from_millis(100)).await.unwrap_err();
-        assert!(matches!(error, CallError::Deadline { .. }), "{error:?}");
-        assert_eq!(chain.heard.take(2).await, ["in", "out"]);
-        settles(&chain.a, |stats| stats.total.calls_running == 0).await;
-        settles(&chain.c, |stats| stats.total.calls_awaiting == 0).await;
-    });
-}
-
-#[test]
 fn when_the_object_is_gone_so_is_what_stands_for_it_and_it_says_why() {
     run(async {
         let chain = chain().await;

@@ -331,9 +331,9 @@ fn a_dropped_call_is_cancelled_beyond_the_node_between_and_a_dropped_proxy_relea
             drop(held);
             assert_eq!(ring.held.next().await, "out");
         }
-        let late = knot.hold().timeout(Duration::from_secs(1)).await.unwrap_err();
+        let late = knot.hold().timeout(Duration::from_secs(2)).await.unwrap_err();
         assert!(matches!(late, CallError::Deadline { .. }), "{late:?}");
-        assert_eq!(ring.held.take(2).await, ["in", "out"]);
+        assert_eq!(ring.held.take(2).await, ["in", "out"], "its deadline ends it at all three");
         drop(knot);
         ring.at_rest().await;
     });

@@ -84,6 +84,8 @@
 //! * **What holds of a call holds through B too**: its deadline, its place in a chain of calls, its trace; order for each handle; a
 //!   cancellation, and what the host says of it; large bodies, streams, callbacks and further objects in arguments and results. B reads none
 //!   of it and needs to know neither interface.
+//! * **What does not hold**: that a result comes after the progress notices made before it. Those for which B has no permit left wait
+//!   there, and the result does not.
 //! * **B counts.** If the connection between A and B ends, the object is gone for C: a call under way is `Gone`, whether it ran is unknown;
 //!   later ones never ran; [`closed()`](crate::ProxyExt::closed) says why. If B itself ends, that is `Disconnected`, as with any connection
 //!   of C's. A call that B cannot send on, since its connection to A takes no body so large, say, is `NotSent`.
