@@ -146,7 +146,7 @@ impl Call {
     }
 }
 
-/// Wakes a thread whenever something is due. A thread of its own: it sleeps to about 60 µs, where timers of the runtime
+/// Wakes a thread whenever something is due. A thread of its own: it sleeps to less than 100 µs, where timers of the runtime
 /// sleep to a millisecond.
 fn pace(schedule: Schedule, begin: Instant, control: Arc<Control>, stir: Arc<Notify>) -> io::Result<()> {
     let pacer = move || {

@@ -134,8 +134,8 @@ fn latency_by_percentile(report: &Report, baseline: Option<&Report>) -> Option<C
     let with = report.points.iter().filter_map(|p| Some((p, p.latency.as_ref()?)));
     let shown: Vec<(&Point, &Latency)> = evenly(with.collect(), HUES);
     let most = shown.iter().map(|(_, latency)| latency.count).max()?;
-    // As many nines as there are calls to tell them apart.
-    let x = Scale::nines((most as f64).log10().floor().clamp(1.0, 6.0) as u32);
+    // As many nines as there are calls to tell them apart, and room for their names.
+    let x = Scale::nines((most as f64).log10().floor().clamp(1.0, 5.0) as u32);
     let line = |name: String, hue, dashed, latency: &Latency| {
         let within = latency.ranks.iter().filter(|rank| x.place(rank.percentile) < x.to);
         // Of very few calls there is nothing but the longest.

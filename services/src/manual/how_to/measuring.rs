@@ -65,7 +65,7 @@
 //! * **Every call is timed**, and percentiles are right to three digits (HdrHistogram). The longest is the longest there was.
 //! * **A call is timed by who makes it**: each thread of the client has its connections and their callers beside each other, as in a
 //!   program that runs on its node's threads. A caller elsewhere in a program adds two hops between threads.
-//! * **An open loop wakes up late**, by some 60 µs, where its calls come far apart: that is in the latency from when a call was due, and not
+//! * **An open loop wakes up late**, by some 60 to 100 µs, where its calls come far apart: that is in the latency from when a call was due, and not
 //!   in that from when it was begun.
 //! * **A run that cannot come to its end** (the server dies, refuses, is of another version, or Ctrl-C) still writes its
 //!   report, marked as partial and with the reason. The exit code is 1, of Ctrl-C 130; 2 if what was asked for makes no sense.
