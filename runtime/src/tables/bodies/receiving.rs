@@ -182,7 +182,11 @@ impl Incoming {
         let former = std::mem::replace(&mut receiving.of, ReceivingOf::Nobody);
         self.replies -= usize::from(matches!(former, ReceivingOf::Reply(..)));
         match receiving.stage {
-            Stage::Announced => drop(self.bodies.remove(&number)),
+            Stage::Announced => {
+                // It was not asked for, so it has no part of the budget.
+                self.bodies.remove(&number);
+                self.rest();
+            }
             Stage::Due => {
                 self.freed = true;
                 drop(self.forget(number));
@@ -208,10 +212,15 @@ impl Incoming {
     fn forget(&mut self, number: BodyId) -> Option<Receiving> {
         let receiving = self.bodies.remove(&number)?;
         self.asked -= receiving.charge();
+        self.rest();
+        Some(receiving)
+    }
+
+    /// A body is known no more: without any there is nothing to look after.
+    fn rest(&mut self) {
         if self.bodies.is_empty() {
             self.check_at = None;
         }
-        Some(receiving)
     }
 
     /// The stream of a body begins; how long the body is.

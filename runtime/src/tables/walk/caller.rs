@@ -216,7 +216,7 @@ impl Peer {
             Answer::Local(_) => panic!("a remote call has a local answer"),
             Answer::Reply { body, refs } => {
                 let book = self.book.lock();
-                if book.spared.is_some() && book.record(serial).target == book.spared {
+                if book.spared.is_some() && book.target(serial) == book.spared {
                     return;
                 }
                 assert!(book.record(serial).began, "call {serial} has a result and never ran");
