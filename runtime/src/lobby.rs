@@ -2,6 +2,7 @@
 
 use std::any::Any;
 use std::sync::Arc;
+use std::sync::atomic::Ordering;
 
 use serde::{Deserialize, Serialize};
 use smallvec::SmallVec;
@@ -264,6 +265,10 @@ fn answer_described(call: Incoming, caller: Caller, object: Handle, from: usize)
         Target::Remote(import) => match object.interface() {
             Some(interface) => give_page(call, &caller, interface, from),
             None => {
+                let Some(fetching) = Fetching::begin(&caller) else {
+                    let text = "descriptions of other nodes' objects are being fetched";
+                    return call.fault(Fault::never(FaultCode::OVERLOADED, text));
+                };
                 let (import, object) = (import.clone(), object.clone());
                 import.shared().worker.clone().run(move || {
                     tokio::task::spawn_local(async move {
@@ -274,12 +279,34 @@ fn answer_described(call: Incoming, caller: Caller, object: Handle, from: usize)
                             }
                             Err(error) => call.fault(Fault::of_handler(error)),
                         }
+                        drop(fetching);
                     });
                 });
             }
         },
         Target::Dead => call.fault(Fault::never(FaultCode::GONE, "")),
         Target::Lazy(_) | Target::Stream(_) => call.fault(own()),
+    }
+}
+
+/// How many descriptions are fetched at once for one peer: each may be a megabyte, and nobody has given a permit for it.
+const FETCHING_MAX: usize = 8;
+
+/// A description that is being fetched for a peer.
+struct Fetching(Connection);
+
+impl Fetching {
+    /// `None` if as many are under way as may be.
+    fn begin(caller: &Caller) -> Option<Fetching> {
+        let fetching = Fetching(caller.try_connection()?);
+        let before = fetching.0.shared().describing.fetch_add(1, Ordering::Relaxed);
+        (before < FETCHING_MAX).then_some(fetching)
+    }
+}
+
+impl Drop for Fetching {
+    fn drop(&mut self) {
+        self.0.shared().describing.fetch_sub(1, Ordering::Relaxed);
     }
 }
 

@@ -678,6 +678,24 @@ impl FaultCode {
     // Local only: these never stand on the wire.
     pub(crate) const CHAIN_TOO_DEEP: FaultCode = FaultCode(0xff01);
     pub(crate) const DISCONNECTED: FaultCode = FaultCode(0xff02);
+
+    fn is_local(self) -> bool {
+        self.0 >= 0xff00
+    }
+
+    /// As it is told to a peer: what has happened to another connection has not happened to this one.
+    pub(crate) fn as_told(self) -> FaultCode {
+        match self {
+            FaultCode::DISCONNECTED => FaultCode::GONE,
+            code if code.is_local() => FaultCode::NESTED,
+            code => code,
+        }
+    }
+
+    /// As a peer tells it, which has nothing to say of this side's own affairs.
+    pub(crate) fn as_heard(self) -> FaultCode {
+        if self.is_local() { FaultCode::BAD_REPLY } else { self }
+    }
 }
 
 #[cfg(test)]

@@ -65,9 +65,11 @@ pub(super) async fn measure(
     };
     let mut marks = Marks { empty: None, full: None, begin: None, end: None };
     let cut = watch.load(&knobs, &mut marks).await.err();
+    let at = Instant::now();
     control.end();
     if marks.begin.is_some() && marks.end.is_none() {
-        marks.end = Some(Both::now(desk).await);
+        // What ends the load ends the measured time, however long the server takes to say what it used.
+        marks.end = Some(Both { at, ..Both::now(desk).await });
     }
     let seen = crew.join().await;
     let point = match (marks.begin.take(), marks.end.take()) {
@@ -111,9 +113,9 @@ impl<N: FnMut(News), S: Future<Output = ()>> Watch<'_, N, S> {
         {
             self.next(Duration::from_millis(10)).await?;
         }
-        let at = Instant::now();
+        // While the load goes on, as at the beginning: what the draining of calls under way costs belongs to none that is counted.
+        marks.end = Some(Both::now(self.desk).await);
         self.control.end();
-        marks.end = Some(Both { at, ..Both::now(self.desk).await });
         Ok(())
     }
 

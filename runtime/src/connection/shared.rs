@@ -3,7 +3,7 @@
 //! A verb of the tables runs under the lock; what it asks for ([`Events`]) is done after the lock is released, because answers, deliveries
 //! and dropped objects may run code that comes back here.
 
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Arc, OnceLock, Weak};
 use std::time::Duration;
 
@@ -61,6 +61,8 @@ pub(crate) struct Shared {
     link: Mutex<Option<transport::Link>>,
     pub(crate) actor: OnceLock<ConnectionAddr>,
     pub(crate) instances: Instances,
+    /// Descriptions of other nodes' objects that are being fetched for the peer.
+    pub(crate) describing: AtomicUsize,
     /// What it holds, for its node.
     pub(crate) account: Account,
     pub(crate) ended: watch::Sender<Option<Ended>>,
@@ -119,6 +121,7 @@ impl Shared {
             link: Mutex::default(),
             actor: OnceLock::new(),
             instances,
+            describing: AtomicUsize::new(0),
             account,
             ended: watch::channel(None).0,
             life,

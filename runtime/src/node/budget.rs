@@ -31,8 +31,9 @@ impl Budget {
         })
     }
 
+    /// While several threads tell of one connection, what was taken off may be told before what was put on: never below nothing.
     pub(crate) fn used(&self) -> u64 {
-        self.used.load(Ordering::Relaxed)
+        self.used.load(Ordering::Relaxed).cast_signed().max(0).cast_unsigned()
     }
 
     /// Nothing more is to come in.

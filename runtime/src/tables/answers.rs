@@ -95,7 +95,7 @@ impl Tables {
                 wire::put_frame(outbox.buffer(), &head(Kind::Reply, 0, 0), &options, &[]);
             }
             Err(fault) => {
-                let head = head(Kind::Fault, fault.ran.to_byte(), fault.code.0);
+                let head = head(Kind::Fault, fault.ran.to_byte(), fault.code.as_told().0);
                 wire::put_frame(
                     outbox.buffer(),
                     &head,

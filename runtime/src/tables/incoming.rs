@@ -424,7 +424,7 @@ fn crowded() -> Fault {
 
 fn fault_of(head: &Head, body: &[u8]) -> Fault {
     Fault {
-        code: FaultCode(head.method),
+        code: FaultCode(head.method).as_heard(),
         ran: Ran::from_byte(head.flags),
         text: String::from_utf8_lossy(body).into_owned(),
     }

@@ -219,7 +219,7 @@ pub(crate) enum Violation {
     TooManyImports,
     #[error("more objects are said to be gone than may be held")]
     TooManyGone,
-    #[error("more than 1,024 lists of method names on one lane")]
+    #[error("more than 1,024 lists of method names on one lane, or 16 MiB of them")]
     TooManyNames,
     #[error("method names for object {0:?}, which was not handed out")]
     UnknownNames(ObjectId),

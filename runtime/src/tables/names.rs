@@ -7,6 +7,9 @@ use std::sync::{Arc, OnceLock};
 
 use crate::descriptor::{Described, Descriptor, Method, fingerprint};
 
+/// What a name costs beside its bytes: its place in the list, in the list of numbers, and in an interface made of the list.
+const PER_NAME: usize = 256;
+
 /// The method names of an interface in the order of the peer's numbers.
 #[derive(Debug)]
 pub(crate) struct Numbering {
@@ -19,6 +22,11 @@ impl Numbering {
     pub(crate) fn new(names: Vec<String>) -> Arc<Numbering> {
         let list: Vec<&str> = names.iter().map(String::as_str).collect();
         Arc::new(Numbering { fingerprint: fingerprint(&list), names, interface: OnceLock::new() })
+    }
+
+    /// Bytes that are kept for it, roughly and at most.
+    pub(super) fn weight(&self) -> usize {
+        self.names.iter().map(|name| name.len() + PER_NAME).sum()
     }
 
     /// The peer's number of a method as a number of `interface`, or the name that it lacks.

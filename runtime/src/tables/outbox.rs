@@ -19,6 +19,9 @@ use crate::wire::{self, CallId, Head, Kind, ObjectId, Options};
 /// Bytes of one `Done`.
 const DONE_LEN: usize = wire::HEAD_LEN + 4;
 
+/// How much the peer's lists of method names may weigh on one lane: 64 methods in each of as many lists as there may be.
+const NAMES_WEIGHT_MAX: usize = 16 * 1024 * 1024;
+
 /// The most room that is made ahead.
 const CHUNK_MAX: usize = 64 * 1024;
 
@@ -39,6 +42,8 @@ pub(crate) struct Outbox {
     names_sent: HashMap<u64, u64, RandomState>,
     /// For objects with this fingerprint that we have handed out: what the peer's numbers mean.
     names_here: HashMap<u64, Told, RandomState>,
+    /// What both kinds of the peer's lists weigh.
+    names_weight: usize,
     closed: bool,
     /// Calls and notices of the peer that came by this lane and are not answered.
     busy: u32,
@@ -205,16 +210,23 @@ impl Outbox {
     /// The peer's method names for objects with this fingerprint; no names at all: its numbers are the host's own again. False if there
     /// are too many lists.
     pub(crate) fn set_names(&mut self, fingerprint: u64, names: Vec<String>, max: usize) -> bool {
+        if let Some(former) = self.names_here.remove(&fingerprint) {
+            self.names_weight -= former.list.weight();
+        }
         if names.is_empty() {
-            self.names_here.remove(&fingerprint);
             return true;
         }
-        if self.names_here.len() >= max && !self.names_here.contains_key(&fingerprint) {
+        let list = Numbering::new(names);
+        if self.names_here.len() >= max || !self.has_room_for(&list) {
             return false;
         }
-        let told = Told { list: Numbering::new(names), numbers: OnceCell::new() };
-        self.names_here.insert(fingerprint, told);
+        self.names_weight += list.weight();
+        self.names_here.insert(fingerprint, Told { list, numbers: OnceCell::new() });
         true
+    }
+
+    fn has_room_for(&self, list: &Numbering) -> bool {
+        self.names_weight + list.weight() <= NAMES_WEIGHT_MAX
     }
 
     /// The list that says what the peer's numbers mean, if it is not the host's own.
@@ -242,11 +254,14 @@ impl Outbox {
             return self.numberings_here.get(&fingerprint).cloned();
         }
         let numbering = Numbering::new(transport::msgpack::from_slice(body).ok()?);
-        let known = self.numberings_here.len();
-        let entry = self.numberings_here.entry(numbering.fingerprint);
-        match entry {
-            Entry::Vacant(_) if known >= max => None,
-            entry => Some(entry.or_insert(numbering).clone()),
+        let is_full = self.numberings_here.len() >= max || !self.has_room_for(&numbering);
+        match self.numberings_here.entry(numbering.fingerprint) {
+            Entry::Occupied(known) => Some(known.get().clone()),
+            Entry::Vacant(_) if is_full => None,
+            Entry::Vacant(place) => {
+                self.names_weight += numbering.weight();
+                Some(place.insert(numbering).clone())
+            }
         }
     }
 
@@ -269,5 +284,25 @@ impl Outbox {
         } else {
             Err(format!("{}::#{number}", interface.name))
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const LISTS: usize = 1_024;
+
+    #[test]
+    fn lists_of_method_names_are_bounded_by_what_they_weigh() {
+        let long = || vec![String::new(); 16_000];
+        let mut outbox = Outbox::default();
+        let taken = (0..).take_while(|&n| outbox.set_names(n, long(), LISTS)).count();
+        assert_eq!(taken, 4, "of 4,000 KiB each");
+        assert!(outbox.set_names(0, Vec::new(), LISTS), "one that is taken back makes room");
+        assert!(outbox.set_names(9, long(), LISTS));
+        assert!(outbox.set_names(9, long(), LISTS), "it takes its own place");
+        let other = rmp_serde::to_vec(&long()).expect("strings always encode");
+        assert!(outbox.numbering_told(&other, LISTS).is_none(), "both kinds count together");
     }
 }

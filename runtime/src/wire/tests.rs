@@ -180,3 +180,13 @@ fn garbage_is_refused_with_a_reason_and_never_panics() {
     refs.extend_from_slice(&300u16.to_le_bytes());
     assert_eq!(text(&refs), "300 references in one frame");
 }
+
+#[test]
+fn a_code_of_one_side_alone_is_neither_told_nor_heard() {
+    for code in [FaultCode::DISCONNECTED, FaultCode::CHAIN_TOO_DEEP, FaultCode(0xffff)] {
+        assert!(code.as_told().0 < 0xff00, "{code:?}");
+        assert_eq!(code.as_heard(), FaultCode::BAD_REPLY);
+    }
+    let unknown = FaultCode(0xfeff);
+    assert_eq!((unknown.as_told(), unknown.as_heard()), (unknown, unknown), "a later version's");
+}

@@ -92,7 +92,7 @@
 //! | depth of calls inside each other | 64 | `ChainTooDeep`, never ran; where permits are set so low that fewer than 64 levels are in reserve (`object_permits` below 128, `connection_permits` below 2,048), a call below the reserved levels that finds none free: `Overloaded`, never ran |
 //! | unanswered calls on a promised result | 64; 32 of them for calls outside of handlers | further ones wait; a peer that sends more loses the connection |
 //! | promised results on a lane, each way | 4,096 | `Overloaded`, never ran; a peer that sends more loses the connection |
-//! | lists of foreign method names on a lane | 1,024 | `NotSent`; a peer that sends more loses the connection |
+//! | lists of foreign method names on a lane | 1,024, and 16 MiB with 256 bytes for each name | `NotSent`; a peer that sends more loses the connection |
 //! | nodes a reference is handed on through | 8 | arguments: `NotSent`; a result: `BadReply`; a peer that sends more loses the connection |
 //! | documentation in a description, each | 2,048 bytes | cut |
 //! | description of a peer's object | 1 MiB | `BadReply` |

@@ -14,7 +14,7 @@
 //!
 //! `cargo run --release -p duologue-guard -- check` counts the instructions of both ends for eight kinds of calls, over the
 //! simulated link and under callgrind, and compares them with what was agreed. The figures are those of one build, so they are
-//! repeatable to one or two percent on any machine, busy or not; CI fails at more than 5 % above. A change that is worth its
+//! repeatable to about three percent by one compiler on one family of processors, however busy the machine; CI fails at more than 5 % above. A change that is worth its
 //! price writes the new figures down with `update`, and says so in its commit.
 //!
 //! # What gave what

@@ -4,8 +4,8 @@
 //!
 //! ```sh
 //! cargo build --release -p duologue-cli          # target/release/duologue
-//! duologue bench serve                           # prints where it listens, and its node id
-//! duologue bench run 127.0.0.1:18863 --work add --html report.html
+//! target/release/duologue bench serve            # prints where it listens, and its node id
+//! target/release/duologue bench run 127.0.0.1:18863 --work add --html report.html
 //! ```
 //!
 //! Standard output gets a table; `--json FILE` keeps the report, `--html FILE` makes a page with plots that needs nothing
