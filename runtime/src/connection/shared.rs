@@ -294,7 +294,7 @@ impl Shared {
                 Target::Local(object) if object.is_promise() => return Err(promised()),
                 Target::Remote(import) if import.is_promise() => return Err(promised()),
                 Target::Local(object) => {
-                    may_go_on(object.hops(), object.descriptor().stays && object.leads_beyond(self))?;
+                    may_go_on(object.hops(), object.stays() && object.leads_beyond(self))?;
                     object.exported_on(self);
                     continue;
                 }

@@ -3,7 +3,7 @@
 use std::any::{Any, TypeId};
 use std::marker::PhantomData;
 use std::panic::{AssertUnwindSafe, catch_unwind};
-use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Arc, OnceLock, Weak};
 
 use actix::dev::channel;
@@ -43,6 +43,8 @@ pub struct Fate {
     queued: AtomicUsize,
     queue_max: AtomicUsize,
     told: Mutex<Told>,
+    /// Nobody is to wait for calls that are under way.
+    revoked: AtomicBool,
     /// Once it has been started.
     object: OnceLock<Weak<Inner>>,
 }
@@ -71,6 +73,7 @@ impl Fate {
             queued: AtomicUsize::new(0),
             queue_max: AtomicUsize::new(usize::MAX),
             told: Mutex::default(),
+            revoked: AtomicBool::new(false),
             object: OnceLock::new(),
         })
     }
@@ -140,6 +143,15 @@ impl Fate {
         for relay in told.relays.iter().filter_map(Weak::upgrade) {
             relay.die(&reason);
         }
+    }
+
+    /// Calls that went through are given up, not only those that come from now on.
+    pub(super) fn revoke(&self) {
+        self.revoked.store(true, Ordering::Release);
+    }
+
+    pub(super) fn is_revoked(&self) -> bool {
+        self.revoked.load(Ordering::Acquire)
     }
 
     /// Nobody holds the object any more, no connection either.
@@ -250,6 +262,11 @@ impl LocalObject {
         self.0.mailbox.hops()
     }
 
+    /// Whether it, or what its calls go on to, is not to be handed on to a third node.
+    pub(crate) fn stays(&self) -> bool {
+        self.0.descriptor.stays || self.0.mailbox.stays()
+    }
+
     /// Whether its calls go on to another node than the one at the other end of this connection.
     pub(crate) fn leads_beyond(&self, shared: &Arc<Shared>) -> bool {
         self.0.mailbox.leads_beyond(shared)
@@ -330,6 +347,10 @@ pub(crate) trait Mailbox: Send + Sync {
     /// How many nodes a call goes through behind this one.
     fn hops(&self) -> u8 {
         0
+    }
+    /// Whether what calls go on to is not to be handed on, as its host says.
+    fn stays(&self) -> bool {
+        false
     }
     /// Whether calls go on to another node than the one at the other end of `shared`.
     fn leads_beyond(&self, _shared: &Arc<Shared>) -> bool {

@@ -145,11 +145,13 @@ impl Sent {
     /// Gives its answer to whoever called.
     async fn carry(mut self, replier: Replier, context: Arc<CallContext>, relay: Option<Arc<Fate>>) {
         let reason = || relay.as_ref().and_then(|fate| fate.reason());
-        let answer = self.answer(&context, || reason().is_some()).await;
+        // One that has ended, by its last call or its time, lets those go on that went through.
+        let is_revoked = || relay.as_ref().is_some_and(|fate| fate.is_revoked());
+        let answer = self.answer(&context, &is_revoked).await;
         replier.answer(match answer {
             Ok(Answer::Fault(fault)) => Answer::Fault(seen_by(relay.is_some(), fault)),
             Ok(answer) => answer,
-            Err(why) => Answer::Fault(match reason() {
+            Err(why) => Answer::Fault(match reason().filter(|_| is_revoked()) {
                 Some(reason) => Fault::new(FaultCode::GONE, Ran::Unknown, &*reason),
                 None => why.fault(Ran::Unknown),
             }),

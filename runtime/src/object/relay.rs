@@ -142,6 +142,14 @@ impl Mailbox for Relay {
         }
     }
 
+    fn stays(&self) -> bool {
+        match self.to.target() {
+            Target::Remote(import) => import.origin().stays,
+            Target::Local(object) => object.stays(),
+            Target::Lazy(_) | Target::Dead | Target::Stream(_) => false,
+        }
+    }
+
     fn leads_beyond(&self, shared: &Arc<Shared>) -> bool {
         match self.to.target() {
             Target::Remote(import) => !Arc::ptr_eq(import.shared(), shared),
@@ -172,6 +180,7 @@ impl Mailbox for Relay {
 
     /// Calls that went through are cancelled, as by their callers: what runs alone on the object runs to its end.
     fn end(&self) {
+        self.fate.revoke();
         let calls = std::mem::take(&mut self.under_way.lock().calls);
         for context in calls.iter().filter_map(Weak::upgrade) {
             context.stop(Stop::Cancelled);

@@ -232,6 +232,10 @@ impl Mailbox for Mail {
         1
     }
 
+    fn stays(&self) -> bool {
+        self.0.line.lock().target.as_ref().is_some_and(|import| import.origin().stays)
+    }
+
     fn leads_beyond(&self, shared: &Arc<Shared>) -> bool {
         let target = self.0.line.lock().target.clone();
         target.is_none_or(|import| !Arc::ptr_eq(import.shared(), shared))

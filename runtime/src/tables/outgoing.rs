@@ -222,7 +222,7 @@ impl Tables {
                     Ok(id) => Reference {
                         kind: RefKind::Export,
                         own_lane: object.descriptor().own_lane,
-                        stays: object.descriptor().stays,
+                        stays: object.stays(),
                         hops: object.hops(),
                         id,
                         fingerprint: object.descriptor().fingerprint,
