@@ -680,7 +680,7 @@ impl FaultCode {
     pub(crate) const DISCONNECTED: FaultCode = FaultCode(0xff02);
 
     fn is_local(self) -> bool {
-        self.0 >= 0xff00
+        matches!(self, FaultCode::CHAIN_TOO_DEEP | FaultCode::DISCONNECTED)
     }
 
     /// As it is told to a peer: what has happened to another connection has not happened to this one.

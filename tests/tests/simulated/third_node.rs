@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use duologue::prelude::*;
 use duologue::testing::{self, World};
-use duologue::{Closed, Ran};
+use duologue::{Closed, Ran, Restriction};
 use duologue_tests::events::{Bell, Gate, Heard, Tell, events};
 use duologue_tests::nodes::{begin, begin_all, is_at_rest, settles};
 use tokio::time::Instant;
@@ -335,6 +335,24 @@ fn a_dropped_call_is_cancelled_beyond_the_node_between_and_a_dropped_proxy_relea
         assert!(matches!(late, CallError::Deadline { .. }), "{late:?}");
         assert_eq!(ring.held.take(2).await, ["in", "out"], "its deadline ends it at all three");
         drop(knot);
+        ring.at_rest().await;
+    });
+}
+
+#[test]
+fn the_last_call_that_was_granted_ends_at_its_deadline_as_any_other() {
+    each(async |world| {
+        world.network().set(rough());
+        let mut ring = ring(&world).await;
+        // The node between grants one call on what it hands on.
+        let once = ring.seen[1][2].restrict(Restriction::all().calls(1));
+        ring.knots[1].lead_to(once.clone()).await.unwrap();
+        let once_afar = ring.seen[0][1].next().await.unwrap();
+        let late = once_afar.hold().timeout(Duration::from_secs(2)).await.unwrap_err();
+        assert!(matches!(late, CallError::Deadline { .. }), "{late:?}");
+        assert_eq!(ring.held.take(2).await, ["in", "out"], "it ended where it ran");
+        assert!(matches!(once_afar.value().await, Err(CallError::Gone { .. })), "it was the last");
+        drop((once, once_afar));
         ring.at_rest().await;
     });
 }

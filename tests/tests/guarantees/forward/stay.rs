@@ -96,6 +96,33 @@ fn what_stays_is_not_handed_on_whole_or_restricted_typed_or_not() {
     });
 }
 
+/// The trait before it said `stay`.
+mod older {
+    use duologue::prelude::*;
+
+    #[service]
+    pub(super) trait Seal {
+        fn press(&self) -> u32;
+    }
+}
+
+#[test]
+fn a_node_whose_trait_does_not_say_it_yet_hands_nothing_on_either() {
+    run(async {
+        let a = listen(small().serve(|| Wax)).await;
+        let b = listen(small()).await;
+        let seal: older::SealProxy = dial(&b, &a).await.root().await.unwrap();
+        let any: SealProxy = a.host(|| Wax);
+        let c = listen(small().serve(move || Oak(any.clone()))).await;
+        let table: TableProxy = dial(&b, &c).await.root().await.unwrap();
+        let twice = seal.restrict(["press"]).restrict(["press"]);
+        for held in [seal.clone(), seal.restrict(["press"]), twice] {
+            assert_eq!(held.press().await, Ok(7));
+            assert_eq!(table.put_any(held.into()).await, Err(CallError::NotSent(REFUSED.to_owned())));
+        }
+    });
+}
+
 #[test]
 fn what_stays_is_handed_out_by_its_own_node_and_given_back_to_it() {
     run(async {
