@@ -156,6 +156,18 @@ impl Knobs {
         (u64::from(self.in_flight_max) * u64::from(connections)).min(part(CALLS_MAX)).min(part(payload))
     }
 
+    /// The same for people: how many calls of an open loop may be under way at once.
+    pub(crate) fn most_in_words(&self) -> String {
+        if self.load.connects() {
+            return format!("{} under way", plural(self.in_flight_max.into(), "handshake"));
+        }
+        let most = self.under_way_max(self.connections);
+        match most < u64::from(self.in_flight_max) * u64::from(self.connections) {
+            true => format!("{} under way on all connections", plural(most, "call")),
+            false => format!("{} under way on each connection", plural(self.in_flight_max.into(), "call")),
+        }
+    }
+
     fn check_threads(&self) -> Result<(), KnobError> {
         if self.threads > self.connections {
             let reason = format!(
@@ -383,8 +395,10 @@ mod tests {
         let mut knobs = knobs("add");
         knobs.connections = 10_000;
         assert_eq!((knobs.under_way_max(2), knobs.under_way_max(10_000)), (800, 4_000_000));
+        assert_eq!(knobs.most_in_words(), "4000000 calls under way on all connections");
         knobs.connections = 10;
         assert_eq!(knobs.under_way_max(10), 10_240);
+        assert_eq!(knobs.most_in_words(), "1024 calls under way on each connection");
         knobs.load = Load::parse("echo:1MiB", None).unwrap();
         assert_eq!(knobs.under_way_max(5), 2_048);
     }

@@ -3,6 +3,9 @@
 //! From `/proc/self`, hence on Linux only; elsewhere it says so. The kernel gives processor time in hundredths of a
 //! second, so a measured second is right to about one per cent.
 
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
@@ -41,6 +44,43 @@ impl Usage {
     }
 }
 
+/// The processor time of one thread, for others to read: in nanoseconds, where the kernel counts them. Clones are of the same thread.
+#[derive(Clone, Debug)]
+pub(crate) struct ThreadTime {
+    /// `None` where that is not known.
+    file: Option<PathBuf>,
+    /// What it had used in all, once it has ended.
+    settled: Arc<AtomicU64>,
+}
+
+impl ThreadTime {
+    /// Of this thread.
+    pub(crate) fn of_this() -> ThreadTime {
+        // `<pid>/task/<tid>`, as seen from `/proc`.
+        let link = std::fs::read_link("/proc/thread-self").ok();
+        let file = link.map(|link| PathBuf::from("/proc").join(link).join("schedstat"));
+        ThreadTime { file, settled: Arc::default() }
+    }
+
+    /// Up to now; nothing where it is not known.
+    pub(crate) fn used(&self) -> Duration {
+        let settled = self.settled.load(Ordering::Acquire);
+        let running = || self.file.as_ref().and_then(|file| std::fs::read_to_string(file).ok());
+        let ns = if settled > 0 { settled } else { running().and_then(|text| run_ns(&text)).unwrap_or(0) };
+        Duration::from_nanos(ns)
+    }
+
+    /// It ends: what it has used stays known.
+    pub(crate) fn settle(&self) {
+        self.settled.store(self.used().as_nanos() as u64, Ordering::Release);
+    }
+}
+
+/// The first field: time on a processor.
+fn run_ns(schedstat: &str) -> Option<u64> {
+    schedstat.split_ascii_whitespace().next()?.parse().ok()
+}
+
 /// Fields 14 and 15; counted from the last parenthesis, since the program's name may hold anything.
 fn cpu(stat: &str) -> Option<Duration> {
     let after_name = &stat[stat.rfind(')')? + 1..];
@@ -71,6 +111,28 @@ mod tests {
     fn memory_is_that_in_ram() {
         assert_eq!(rss_bytes("Name:\tx\nVmPeak:\t   9 kB\nVmRSS:\t    2048 kB\n"), Some(2 << 20));
         assert_eq!(rss_bytes("Name:\tx\n"), None);
+    }
+
+    #[test]
+    fn the_time_of_a_thread_is_the_first_field() {
+        assert_eq!(run_ns("123456789 42 7\n"), Some(123_456_789));
+        assert_eq!(run_ns(""), None);
+    }
+
+    #[test]
+    #[cfg(target_os = "linux")]
+    fn the_time_of_a_thread_is_known_to_others_and_stays_known() {
+        let thread = std::thread::spawn(|| {
+            let own = ThreadTime::of_this();
+            assert!(own.file.is_some());
+            let begun = own.used();
+            while own.used() == begun {}
+            own.settle();
+            own
+        });
+        let time = thread.join().unwrap();
+        assert!(time.used() > Duration::ZERO);
+        assert_eq!(time.used(), time.used());
     }
 
     #[test]

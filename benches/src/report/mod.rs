@@ -17,13 +17,13 @@ use crate::usage::Usage;
 use crate::work::Work;
 
 /// The form of a report as JSON.
-pub(crate) const FORMAT: u32 = 1;
+pub(crate) const FORMAT: u32 = 2;
 
 /// A whole run.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[non_exhaustive]
 pub struct Report {
-    /// 1: the form of what follows.
+    /// 2: the form of what follows.
     pub format: u32,
     /// Whether it came to its end. Otherwise it is partial: `stopped` says why, and what is there was measured.
     pub complete: bool,
@@ -89,15 +89,19 @@ pub struct Point {
     pub bytes: u64,
     /// Of them a second.
     pub bytes_per_s: f64,
-    /// Calls that failed.
+    /// Calls that failed. Closed loop: in the measured time. Open loop: that were due in it.
     pub failed: u64,
     /// Why.
     pub failures: Vec<Failure>,
-    /// Open loop: calls that were due and had no answer at the end. The latencies have their ages.
+    /// Open loop: calls that were due in the measured time and had no answer five seconds after its end, or were still to begin
+    /// then; of a run that was cut, at its cut. The latencies have their ages.
     pub unanswered: u64,
-    /// Closed loop: from the begin of a call to its end. Open loop: from when it was due.
+    /// Open loop: the most calls that waited at a time because as many as may be were under way; 0 if there always was room.
+    pub held_back: u64,
+    /// Closed loop: of calls that ended well, from their begin to their end. Open loop: of every call that was due in the measured
+    /// time, from when it was due to its end, be it good or bad.
     pub latency: Option<Latency>,
-    /// Open loop: from the begin of a call to its end.
+    /// Open loop: from the begin of a call to its end, be it good or bad.
     pub service: Option<Latency>,
     /// What the client used.
     pub client: EndUse,
@@ -178,6 +182,13 @@ impl EndUse {
     }
 }
 
+impl Point {
+    /// Whether as many calls were answered as were due, but for one in fifty. A closed loop always keeps up with itself.
+    pub fn kept_up(&self) -> bool {
+        self.knobs.rate.is_none_or(|rate| self.per_s >= 0.98 * rate)
+    }
+}
+
 impl Report {
     pub(crate) fn begin(plan: &Plan, address: &str) -> Report {
         let Hello { program, system, cores, threads, .. } = Hello::here(plan.knobs().threads);
@@ -200,7 +211,10 @@ impl Report {
     /// Whether no call has ended well.
     pub fn is_empty(&self) -> bool {
         // Of an open loop calls count that were due in the measured time and ended after it.
-        let answered = |p: &Point| p.calls.max(p.latency.as_ref().map_or(0, |l| l.count) - p.unanswered);
+        let answered = |p: &Point| {
+            let timed = p.latency.as_ref().map_or(0, |latency| latency.count);
+            p.calls.max(timed.saturating_sub(p.unanswered + p.failed))
+        };
         self.points.iter().all(|point| answered(point) == 0)
     }
 
@@ -274,6 +288,7 @@ pub(crate) mod samples {
             failed: 0,
             failures: Vec::new(),
             unanswered: 0,
+            held_back: 0,
             latency: Latency::of(&histogram),
             service: None,
             client: used.clone(),
@@ -309,7 +324,7 @@ mod tests {
         assert!(!report.is_empty());
         report.points.iter_mut().for_each(|point| point.calls = 0);
         assert!(!report.is_empty(), "they ended after the measured time");
-        report.points.iter_mut().for_each(|point| point.unanswered = 1_000);
+        report.points.iter_mut().for_each(|point| (point.unanswered, point.failed) = (900, 100));
         assert!(report.is_empty());
         report.points.clear();
         assert!(report.is_empty());
@@ -320,7 +335,7 @@ mod tests {
         let refused = |text: &str| Report::from_json(text).unwrap_err().to_string();
         assert!(refused("{}").starts_with("it is no report of the bench: missing field `format`"));
         assert!(refused("no JSON").starts_with("it is no report of the bench: expected"));
-        assert_eq!(refused("{\"format\": 7}"), "it is a report of form 7, this is form 1");
+        assert_eq!(refused("{\"format\": 7}"), "it is a report of form 7, this is form 2");
     }
 
     #[test]

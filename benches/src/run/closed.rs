@@ -6,7 +6,8 @@ use std::time::Instant;
 
 use tokio::task::JoinSet;
 
-use super::orders::{Hands, Orders, share, within_grace};
+use super::control::Event;
+use super::orders::{Hands, Orders, panicked, share, within_grace};
 use super::recorder::{Recorder, Took};
 use crate::mix::Draw;
 use crate::work::Work;
@@ -27,11 +28,17 @@ pub(super) async fn drive(number: u32, orders: &Arc<Orders>, hands: &[Hands], re
             callers.spawn_local(caller(orders.clone(), hands.clone(), slot, each, draw, recorder.clone()));
         }
     }
-    let all = async { while callers.join_next().await.is_some() {} };
+    let all = async {
+        while let Some(ended) = callers.join_next().await {
+            if let Some(why) = panicked(ended) {
+                orders.control.tell(Event::Broken(why));
+            }
+        }
+    };
     tokio::pin!(all);
     tokio::select! {
         () = &mut all => {}
-        () = orders.control.over() => within_grace(all).await,
+        _ = orders.control.over() => within_grace(all).await,
     }
 }
 

@@ -2,9 +2,12 @@
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU8, AtomicU64, Ordering};
-use std::time::Instant;
+use std::sync::{Mutex, PoisonError};
+use std::time::{Duration, Instant};
 
 use tokio::sync::{mpsc, watch};
+
+use crate::usage::ThreadTime;
 
 /// Where a load is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -29,7 +32,16 @@ enum Leave {
     /// Load them, counted from that moment.
     Load(Instant),
     /// Nothing more.
-    Over,
+    Over(Over),
+}
+
+/// The end of a load.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) struct Over {
+    /// When that was.
+    pub(super) at: Instant,
+    /// Whether it came before its time: then nobody waits for what has not begun.
+    pub(super) cut: bool,
 }
 
 /// What a thread says.
@@ -54,6 +66,8 @@ pub(super) struct Control {
     events: mpsc::UnboundedSender<Event>,
     /// Of each thread.
     meters: Vec<Meter>,
+    /// The processor time of those that are no part of the client which is measured.
+    pacers: Mutex<Vec<ThreadTime>>,
 }
 
 /// What a thread has done, in all phases. Each is written by its thread alone.
@@ -82,6 +96,7 @@ impl Control {
             leave: watch::Sender::new(Leave::First),
             events,
             meters: (0..threads).map(|_| Meter::default()).collect(),
+            pacers: Mutex::default(),
         };
         (Arc::new(control), heard)
     }
@@ -111,10 +126,16 @@ impl Control {
         self.phase.store(Phase::Measured as u8, Ordering::Release);
     }
 
-    /// Ends the load.
-    pub(super) fn end(&self) {
+    /// Ends the load; what ended it first counts.
+    pub(super) fn end(&self, over: Over) {
         self.phase.store(Phase::Over as u8, Ordering::Release);
-        self.leave.send_replace(Leave::Over);
+        self.leave.send_if_modified(|leave| {
+            let first = !matches!(leave, Leave::Over(_));
+            if first {
+                *leave = Leave::Over(over);
+            }
+            first
+        });
     }
 
     /// Waits until all connections may be made.
@@ -133,8 +154,23 @@ impl Control {
     }
 
     /// Waits until the load is over.
-    pub(super) async fn over(&self) {
-        let _ = self.leave.subscribe().wait_for(|leave| *leave == Leave::Over).await;
+    pub(super) async fn over(&self) -> Over {
+        let mut leave = self.leave.subscribe();
+        // The sender is `self`: it is not gone while this waits.
+        match leave.wait_for(|leave| matches!(leave, Leave::Over(_))).await.as_deref() {
+            Ok(Leave::Over(over)) => *over,
+            _ => Over { at: Instant::now(), cut: true },
+        }
+    }
+
+    /// A thread that only says when calls are due.
+    pub(super) fn add_pacer(&self, time: ThreadTime) {
+        self.pacers.lock().unwrap_or_else(PoisonError::into_inner).push(time);
+    }
+
+    /// What these have used up to now.
+    pub(super) fn pacing(&self) -> Duration {
+        self.pacers.lock().unwrap_or_else(PoisonError::into_inner).iter().map(ThreadTime::used).sum()
     }
 
     pub(super) fn tell(&self, event: Event) {

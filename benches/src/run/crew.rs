@@ -3,17 +3,17 @@
 use std::rc::Rc;
 use std::sync::Arc;
 use std::thread::JoinHandle;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use duologue::{Config, Node};
 use futures_util::StreamExt as _;
 use tokio::task::LocalSet;
 
-use super::control::{Control, Event, Meter};
+use super::control::{Control, Event, Meter, Over};
 use super::fault::Fault;
 use super::hand::Hand;
 use super::orders::{Hands, Orders, share};
-use super::recorder::{Recorder, Tally};
+use super::recorder::{Recorder, Seen};
 use super::{closed, open};
 use crate::access::{Target, client_config};
 use crate::knobs::{Knobs, Lanes};
@@ -26,7 +26,7 @@ const GOODBYE: Duration = Duration::from_secs(5);
 /// Threads under way.
 #[derive(Debug)]
 pub(super) struct Crew {
-    threads: Vec<JoinHandle<Vec<Tally>>>,
+    threads: Vec<JoinHandle<Seen>>,
 }
 
 impl Crew {
@@ -38,7 +38,7 @@ impl Crew {
             match std::thread::Builder::new().name(name).spawn(move || work(number, &own)) {
                 Ok(thread) => threads.push(thread),
                 Err(error) => {
-                    orders.control.end();
+                    orders.control.end(Over { at: Instant::now(), cut: true });
                     return Err(format!("cannot start a thread: {error}"));
                 }
             }
@@ -46,26 +46,26 @@ impl Crew {
         Ok(Crew { threads })
     }
 
-    /// Waits for the threads, which end when the load is over; what each has seen of each part.
-    pub(super) async fn join(self) -> Vec<Vec<Tally>> {
+    /// Waits for the threads, which end when the load is over; what each has seen.
+    pub(super) async fn join(self) -> Vec<Seen> {
         let mut seen = Vec::new();
         for thread in self.threads {
             // One that panicked has seen nothing, and has said so where it stood.
-            if let Ok(Ok(tallies)) = tokio::task::spawn_blocking(move || thread.join()).await {
-                seen.push(tallies);
+            if let Ok(Ok(of_thread)) = tokio::task::spawn_blocking(move || thread.join()).await {
+                seen.push(of_thread);
             }
         }
         seen
     }
 }
 
-fn work(number: u32, orders: &Arc<Orders>) -> Vec<Tally> {
+fn work(number: u32, orders: &Arc<Orders>) -> Seen {
     let _on_panic = Guard(orders.control.clone());
     let runtime = match tokio::runtime::Builder::new_current_thread().enable_all().build() {
         Ok(runtime) => runtime,
         Err(error) => {
             orders.control.tell(Event::Broken(format!("cannot start a thread: {error}")));
-            return Vec::new();
+            return Seen::default();
         }
     };
     LocalSet::new().block_on(&runtime, Box::pin(member(number, orders)))
@@ -82,19 +82,19 @@ impl Drop for Guard {
     }
 }
 
-async fn member(number: u32, orders: &Arc<Orders>) -> Vec<Tally> {
+async fn member(number: u32, orders: &Arc<Orders>) -> Seen {
     let Orders { knobs, target, control } = &**orders;
     let config: Config = client_config(knobs);
     let node = match target.access.node(config).on_this_thread().start().await {
         Ok(node) => node,
         Err(error) => {
             control.tell(Event::Broken(error.to_string()));
-            return Vec::new();
+            return Seen::default();
         }
     };
     let hands = tokio::select! {
         hands = equip(number, orders, &node) => hands,
-        () = control.over() => Ok(Vec::new()),
+        _ = control.over() => Ok(Vec::new()),
     };
     let recorder = Rc::new(Recorder::new(control.clone(), number, &knobs.load, knobs.rate.is_some()));
     match hands {

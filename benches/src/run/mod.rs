@@ -1,6 +1,7 @@
 //! A run: connects, loads, measures both ends, and writes down what came of it. It always gives a report; one that did
 //! not come to its end says why.
 
+mod arrivals;
 mod closed;
 mod control;
 mod crew;
@@ -10,6 +11,7 @@ mod hand;
 mod news;
 mod open;
 mod orders;
+mod pacer;
 mod point;
 mod recorder;
 

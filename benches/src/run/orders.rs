@@ -5,6 +5,8 @@ use std::rc::Rc;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
+use tokio::task::JoinError;
+
 use super::control::Control;
 use super::hand::Hand;
 use crate::access::Target;
@@ -12,6 +14,7 @@ use crate::knobs::Knobs;
 
 /// How long calls that are under way at the end may take.
 pub(super) const GRACE: Duration = Duration::from_secs(5);
+
 /// What all threads of a load know.
 #[derive(Debug)]
 pub(super) struct Orders {
@@ -33,6 +36,12 @@ pub(super) async fn within_grace(ended: impl Future<Output = ()>) {
     let _ = tokio::time::timeout(GRACE, ended).await;
 }
 
+/// What to say of a caller that has ended, if it panicked: nobody else would hear of it.
+pub(super) fn panicked(ended: Result<(), JoinError>) -> Option<String> {
+    let error = ended.err().filter(JoinError::is_panic)?;
+    Some(format!("a caller of the load panicked: {error}"))
+}
+
 /// Since a moment that may still be to come.
 pub(super) fn since(moment: Instant) -> Duration {
     Instant::now().saturating_duration_since(moment)
@@ -41,6 +50,23 @@ pub(super) fn since(moment: Instant) -> Duration {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[tokio::test(flavor = "current_thread")]
+    async fn a_caller_that_panics_is_heard_of() {
+        let mut callers = tokio::task::JoinSet::new();
+        callers.spawn(async { panic!("out of tune") });
+        let why = panicked(callers.join_next().await.unwrap()).unwrap();
+        assert!(why.starts_with("a caller of the load panicked: ") && why.contains("out of tune"), "{why}");
+        callers.spawn(std::future::ready(()));
+        assert_eq!(panicked(callers.join_next().await.unwrap()), None);
+        callers.spawn(std::future::pending());
+        callers.abort_all();
+        assert_eq!(
+            panicked(callers.join_next().await.unwrap()),
+            None,
+            "whoever is sent away has not panicked"
+        );
+    }
 
     #[test]
     fn everything_is_dealt_out() {

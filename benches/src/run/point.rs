@@ -7,12 +7,12 @@ use std::time::{Duration, Instant};
 
 use tokio::sync::mpsc::UnboundedReceiver;
 
-use super::control::{Control, Event};
+use super::control::{Control, Event, Over};
 use super::crew::Crew;
 use super::desk::Desk;
 use super::news::News;
 use super::orders::Orders;
-use super::recorder::Tally;
+use super::recorder::{Seen, Tally};
 use crate::access::Target;
 use crate::knobs::Knobs;
 use crate::latency::Latency;
@@ -41,9 +41,12 @@ struct Both {
 }
 
 impl Both {
-    async fn now(desk: &Desk) -> Both {
+    async fn now(desk: &Desk, control: &Control) -> Both {
         let server = desk.usage().await;
-        Both { at: Instant::now(), client: Usage::now(), server }
+        let mut client = Usage::now();
+        // Saying when calls are due is none of what they cost a client.
+        client.cpu = client.cpu.map(|cpu| cpu.saturating_sub(control.pacing()));
+        Both { at: Instant::now(), client, server }
     }
 }
 
@@ -66,10 +69,10 @@ pub(super) async fn measure(
     let mut marks = Marks { empty: None, full: None, begin: None, end: None };
     let cut = watch.load(&knobs, &mut marks).await.err();
     let at = Instant::now();
-    control.end();
+    control.end(Over { at, cut: cut.is_some() });
     if marks.begin.is_some() && marks.end.is_none() {
         // What ends the load ends the measured time, however long the server takes to say what it used.
-        marks.end = Some(Both { at, ..Both::now(desk).await });
+        marks.end = Some(Both { at, ..Both::now(desk, &control).await });
     }
     let seen = crew.join().await;
     let point = match (marks.begin.take(), marks.end.take()) {
@@ -99,13 +102,13 @@ struct Watch<'a, N, S> {
 impl<N: FnMut(News), S: Future<Output = ()>> Watch<'_, N, S> {
     async fn load(&mut self, knobs: &Knobs, marks: &mut Marks) -> Result<(), Cut> {
         self.all(knobs, |event| matches!(event, Event::Started)).await?;
-        marks.empty = Some(Both::now(self.desk).await);
+        marks.empty = Some(Both::now(self.desk, &self.control).await);
         self.control.connect();
         self.all(knobs, |event| matches!(event, Event::Ready)).await?;
-        marks.full = Some(Both::now(self.desk).await);
+        marks.full = Some(Both::now(self.desk, &self.control).await);
         self.control.begin(Instant::now());
         self.pass(knobs.warm_up, false).await?;
-        marks.begin = Some(Both::now(self.desk).await);
+        marks.begin = Some(Both::now(self.desk, &self.control).await);
         self.control.measure();
         self.pass(knobs.duration, true).await?;
         let more = Instant::now();
@@ -114,8 +117,8 @@ impl<N: FnMut(News), S: Future<Output = ()>> Watch<'_, N, S> {
             self.next(Duration::from_millis(10)).await?;
         }
         // While the load goes on, as at the beginning: what the draining of calls under way costs belongs to none that is counted.
-        marks.end = Some(Both::now(self.desk).await);
-        self.control.end();
+        marks.end = Some(Both::now(self.desk, &self.control).await);
+        self.control.end(Over { at: Instant::now(), cut: false });
         Ok(())
     }
 
@@ -177,11 +180,11 @@ fn point(
     marks: &Marks,
     begin: Both,
     end: Both,
-    seen: &[Vec<Tally>],
+    seen: &[Seen],
     complete: bool,
 ) -> Point {
     let parts: Vec<Tally> = (0..knobs.load.works().len())
-        .map(|part| Tally::merged(seen.iter().filter_map(move |thread| thread.get(part))))
+        .map(|part| Tally::merged(seen.iter().filter_map(move |thread| thread.tallies.get(part))))
         .collect();
     let all = Tally::merged(&parts);
     let seconds = end.at.duration_since(begin.at).as_secs_f64().max(1e-9);
@@ -208,6 +211,7 @@ fn point(
             .map(|(text, count)| Failure { text: text.clone(), count: *count })
             .collect(),
         unanswered: all.unanswered,
+        held_back: seen.iter().map(|thread| thread.held_back).sum(),
         latency: Latency::of(&all.latency),
         service: all.service.as_ref().and_then(Latency::of),
         client,

@@ -1,6 +1,6 @@
 //! What a thread of a load sees: how long its calls took, what failed, how many bytes came. No thread shares it.
 
-use std::cell::RefCell;
+use std::cell::{Cell, RefCell};
 use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
@@ -20,15 +20,16 @@ const TEXTS_MAX: usize = 16;
 /// What was seen of one kind of work.
 #[derive(Clone, Debug)]
 pub(super) struct Tally {
-    /// From when a call was due (in a closed loop: begun) to its end.
+    /// Closed loop: from the begin of a call to its good end. Open loop: from when it was due to its end, be it good or bad.
     pub(super) latency: Histogram<u64>,
     /// Open loop: from when it was begun.
     pub(super) service: Option<Histogram<u64>>,
     /// Calls that ended well while it was measured.
     pub(super) calls: u64,
     pub(super) bytes: u64,
-    /// Calls of the measured time that had not ended when the load was over. Their ages are in the latencies.
+    /// Calls of the measured time that had not ended when the grace was over. Their ages are in the latencies.
     pub(super) unanswered: u64,
+    /// Closed loop: that ended so while it was measured. Open loop: that were due then.
     pub(super) failed: BTreeMap<String, u64>,
 }
 
@@ -63,12 +64,21 @@ impl Tally {
     }
 }
 
+/// What a thread has seen.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Seen {
+    /// Of each part of the load.
+    pub(super) tallies: Vec<Tally>,
+    /// Open loop: the most calls that waited at a time for room to begin, while it was measured.
+    pub(super) held_back: u64,
+}
+
 /// How long a call took.
 #[derive(Clone, Copy, Debug)]
 pub(super) enum Took {
-    /// Closed loop: counted if it ends while it is measured.
+    /// Closed loop: counted if it ends well while it is measured.
     Closed(Duration),
-    /// Open loop: counted if it was due while it is measured.
+    /// Open loop: counted if it was due while it is measured, whatever became of it.
     Open {
         /// From when it was due.
         due: Duration,
@@ -86,6 +96,7 @@ pub(super) struct Recorder {
     thread: u32,
     payloads: Vec<Bytes>,
     tallies: RefCell<Vec<Tally>>,
+    held_back: Cell<u64>,
 }
 
 impl Recorder {
@@ -99,6 +110,7 @@ impl Recorder {
             thread,
             payloads: load.works().iter().map(|(work, _)| payload(work)).collect(),
             tallies: RefCell::new(load.works().iter().map(|_| Tally::new(open)).collect()),
+            held_back: Cell::new(0),
         }
     }
 
@@ -118,27 +130,31 @@ impl Recorder {
     pub(super) fn ended<T>(&self, part: usize, outcome: &Result<T, Fault>, took: Took) -> bool {
         let meter = self.control.meter(self.thread);
         let phase = self.control.phase();
-        if phase == Phase::Measured {
+        let measured = phase == Phase::Measured;
+        if measured {
             Meter::count(&meter.measured);
         }
+        let counts = match took {
+            Took::Closed(_) => measured,
+            Took::Open { counts, .. } => counts,
+        };
         match outcome {
             Ok(_) => Meter::count(&meter.calls),
-            // What fails because the load was ended has not failed.
+            Err(Fault::Failed(why)) => {
+                Meter::count(&meter.failed);
+                if counts {
+                    self.failed(part, why);
+                }
+            }
+            // The load is over: this changes nothing any more.
             Err(_) if phase == Phase::Over => return false,
             Err(Fault::Lost(why)) => return self.broken(format!("the connection was lost: {why}")),
             Err(Fault::Wrong(why)) => return self.broken(format!("a wrong answer: {why}")),
-            Err(Fault::Failed(why)) => {
-                Meter::count(&meter.failed);
-                if phase == Phase::Measured {
-                    self.failed(part, why);
-                }
-                return true;
-            }
         }
         let tally = &mut self.tallies.borrow_mut()[part];
-        tally.calls += u64::from(phase == Phase::Measured);
+        tally.calls += u64::from(measured && outcome.is_ok());
         match took {
-            Took::Closed(time) if phase == Phase::Measured => record(&mut tally.latency, time),
+            Took::Closed(time) if counts && outcome.is_ok() => record(&mut tally.latency, time),
             Took::Open { due, begun, counts: true } => {
                 record(&mut tally.latency, due);
                 tally.service.iter_mut().for_each(|service| record(service, begun));
@@ -146,6 +162,11 @@ impl Recorder {
             Took::Closed(_) | Took::Open { .. } => {}
         }
         phase != Phase::Over
+    }
+
+    /// So many calls are due and wait for room to begin.
+    pub(super) fn held_back(&self, calls: u64) {
+        self.held_back.set(self.held_back.get().max(calls));
     }
 
     /// Calls that were due in the measured time and have no answer: they took at least so long.
@@ -166,9 +187,9 @@ impl Recorder {
         false
     }
 
-    /// What was seen of each part of the load.
-    pub(super) fn take(&self) -> Vec<Tally> {
-        std::mem::take(&mut *self.tallies.borrow_mut())
+    /// What was seen.
+    pub(super) fn take(&self) -> Seen {
+        Seen { tallies: std::mem::take(&mut *self.tallies.borrow_mut()), held_back: self.held_back.get() }
     }
 }
 
@@ -178,6 +199,7 @@ fn record(histogram: &mut Histogram<u64>, time: Duration) {
 
 #[cfg(test)]
 mod tests {
+    use super::super::control::Over;
     use super::*;
 
     const MS: Duration = Duration::from_millis(1);
@@ -196,9 +218,9 @@ mod tests {
         control.measure();
         assert!(recorder.ended(0, &good, Took::Closed(MS)));
         assert!(recorder.ended(0, &Err::<(), _>(Fault::Failed("no".into())), Took::Closed(MS)));
-        control.end();
+        control.end(Over { at: std::time::Instant::now(), cut: false });
         assert!(!recorder.ended(0, &good, Took::Closed(MS)), "nothing new begins");
-        let tally = &recorder.take()[0];
+        let tally = &recorder.take().tallies[0];
         assert_eq!((tally.calls, tally.latency.len()), (1, 1));
         assert_eq!(tally.failed, BTreeMap::from([("no".to_owned(), 1)]));
     }
@@ -213,14 +235,39 @@ mod tests {
         control.measure();
         recorder.ended(0, &good, took(false));
         recorder.ended(0, &good, took(true));
-        control.end();
+        control.end(Over { at: std::time::Instant::now(), cut: false });
         recorder.ended(0, &good, took(true));
         recorder.unanswered(0, 100 * MS);
-        let tally = &recorder.take()[0];
+        let tally = &recorder.take().tallies[0];
         assert_eq!(tally.calls, 2, "those that ended in the measured time");
         assert_eq!((tally.latency.len(), tally.unanswered), (3, 1), "those that were due in it");
         assert_eq!(tally.service.as_ref().unwrap().len(), 2, "those of them that have an answer");
         assert!(tally.latency.max() >= 100_000_000);
+    }
+
+    #[test]
+    fn an_open_loop_counts_a_failure_by_when_it_was_due_with_how_long_it_took() {
+        let (control, recorder) = recorder(true);
+        let bad = || Err::<(), _>(Fault::Failed("no".into()));
+        let took = |counts| Took::Open { due: 5 * MS, begun: MS, counts };
+        control.begin(std::time::Instant::now());
+        control.measure();
+        recorder.ended(0, &bad(), took(false));
+        recorder.ended(0, &bad(), took(true));
+        control.end(Over { at: std::time::Instant::now(), cut: false });
+        recorder.ended(0, &bad(), took(true));
+        recorder.ended(0, &bad(), took(false));
+        recorder.ended(0, &Err::<(), _>(Fault::Lost("gone".into())), took(true));
+        let tally = &recorder.take().tallies[0];
+        assert_eq!(tally.failed, BTreeMap::from([("no".to_owned(), 2)]));
+        assert_eq!((tally.calls, tally.latency.len(), tally.service.as_ref().unwrap().len()), (0, 2, 2));
+    }
+
+    #[test]
+    fn the_longest_line_at_the_door_is_remembered() {
+        let (_, recorder) = recorder(true);
+        [0, 7, 3].into_iter().for_each(|calls| recorder.held_back(calls));
+        assert_eq!(recorder.take().held_back, 7);
     }
 
     #[test]
@@ -247,7 +294,7 @@ mod tests {
         for n in 0..100 {
             recorder.ended(0, &Err::<(), _>(Fault::Failed(format!("failure {n}"))), Took::Closed(MS));
         }
-        let failed = &recorder.take()[0].failed;
+        let failed = &recorder.take().tallies[0].failed;
         assert_eq!((failed.len(), failed["others"]), (TEXTS_MAX + 1, 84));
     }
 }

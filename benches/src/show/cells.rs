@@ -138,12 +138,19 @@ pub(super) fn notes(report: &Report) -> Vec<String> {
         }
         if let Some(rate) = point.knobs.rate
             && point.complete
-            && point.per_s < 0.98 * rate
+            && !point.kept_up()
         {
             notes.push(format!(
                 "{label}: {} calls a second were due, {} were answered: the others had to wait",
                 count(rate),
                 count(point.per_s)
+            ));
+        }
+        if point.held_back > 0 {
+            notes.push(format!(
+                "{label}: up to {} calls waited to begin, since there may be {} (--in-flight)",
+                count(point.held_back as f64),
+                point.knobs.most_in_words(),
             ));
         }
     }

@@ -99,6 +99,21 @@ mod tests {
     }
 
     #[test]
+    fn an_open_loop_says_when_calls_had_to_wait_for_room() {
+        let mut report = samples::curve(1.0);
+        report.points.truncate(1);
+        (report.points[0].knobs.rate, report.points[0].held_back) = (Some(20_000.0), 12_345);
+        let text = table(&report, None);
+        assert!(
+            text.ends_with(
+                "\n1: 20 k calls a second were due, 10 k were answered: the others had to wait\n\
+                 1: up to 12.3 k calls waited to begin, since there may be 1024 calls under way on each connection (--in-flight)\n"
+            ),
+            "{text}"
+        );
+    }
+
+    #[test]
     fn a_baseline_stands_beside_each_figure() {
         let text = table(&samples::curve(2.0), Some(&samples::curve(1.0)));
         assert!(text.contains("\nsince 2026-11-22 05:07:09 UTC:\n"), "{text}");

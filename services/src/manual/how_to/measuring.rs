@@ -42,8 +42,10 @@
 //! An **open loop** (`--rate N`) begins N calls a second over all connections, whatever became of those before, as callers do who
 //! do not know of each other. The latency of each counts from when it was *due*: a server that stalls for 100 ms is charged for
 //! all who had to wait, and not for one of them ("coordinated omission" is leaving them out). "Begun" in the report counts
-//! from when the call was made; between both lie the waits of the client. Calls that have no answer five seconds after the end are
-//! counted as unanswered, and their ages are in the latencies.
+//! from when the call was made; between both lie the waits of the client. Every call that was due in the measured time is in the latencies,
+//! whatever became of it: a good answer, a failure, or none. What was due and found no room (`--in-flight` is the most under way on
+//! a connection) still begins after the end, for five seconds; what has no answer then is counted as unanswered, and its age is in the
+//! latencies. When a run is cut (Ctrl-C, a lost server), the measured time ends there, and nothing begins any more.
 //!
 //! ```sh
 //! duologue bench run HOST:18863 --sweep in-flight=1,4,16,64,256,1024,4096      # throughput by concurrency
@@ -65,6 +67,8 @@
 //! * **Every call is timed**, and percentiles are right to three digits (HdrHistogram). The longest is the longest there was.
 //! * **A call is timed by who makes it**: each thread of the client has its connections and their callers beside each other, as in a
 //!   program that runs on its node's threads. A caller elsewhere in a program adds two hops between threads.
+//! * **Saying when calls are due costs time**, too, on a thread of its own for each thread of the client: that is not in the client's
+//!   processor time.
 //! * **An open loop wakes up late**, by some 60 to 100 µs, where its calls come far apart: that is in the latency from when a call was due, and not
 //!   in that from when it was begun.
 //! * **A run that cannot come to its end** (the server dies, refuses, is of another version, or Ctrl-C) still writes its
