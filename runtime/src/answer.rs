@@ -9,7 +9,7 @@ use std::any::Any;
 use bytes::Bytes;
 
 use crate::error::Fault;
-use crate::proxy::Handle;
+use crate::proxy::{Handle, Target};
 
 /// The one outcome of a call, before it is decoded.
 pub(crate) enum Answer {
@@ -50,6 +50,19 @@ impl Refs {
     /// To be handed over on a connection that lives on `worker`: closures among them are started there.
     pub(crate) fn started(&self, worker: &crate::node::Worker) -> Vec<Handle> {
         self.handles().iter().map(|handle| handle.clone().started(worker)).collect()
+    }
+
+    /// To be handed over on other connections, maybe more than once: streams of a peer are taken now.
+    pub(crate) fn passed_on(self) -> Refs {
+        match self.0 {
+            None => self,
+            Some(handles) => Refs(Some(handles.iter().map(Handle::passed_on).collect())),
+        }
+    }
+
+    /// Whether a stream among them is under way on a connection.
+    pub(crate) fn has_taken_streams(&self) -> bool {
+        self.handles().iter().any(|handle| matches!(handle.target(), Target::Stream(end) if end.is_taken()))
     }
 
     pub(crate) fn handles(&self) -> &[Handle] {

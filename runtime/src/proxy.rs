@@ -140,8 +140,16 @@ impl Handle {
                 Some(object) => Handle::local(object),
                 None => Handle::dead(),
             },
-            Target::Stream(end) => Handle::stream(end.clone().passed_on()),
+            Target::Stream(_) => self.passed_on(),
             _ => self,
+        }
+    }
+
+    /// The handle as it goes on to another connection, whichever: a stream of a peer is taken, which can be done once.
+    pub(crate) fn passed_on(&self) -> Handle {
+        match &self.0 {
+            Target::Stream(end) => Handle::stream(end.clone().passed_on()),
+            _ => self.clone(),
         }
     }
 

@@ -319,6 +319,11 @@ impl Shared {
         Ok(())
     }
 
+    /// Whether calls may be made, as far as is known.
+    pub(crate) fn takes_calls(&self) -> bool {
+        self.tables.lock().takes_calls()
+    }
+
     /// Stops a call whose caller goes on waiting for what becomes of it.
     pub(crate) fn cancel(&self, key: CallKey) {
         let now_ms = self.now_ms();

@@ -226,7 +226,7 @@ impl Link {
             Some(present) if present == connection => relay.resume(target),
             Some(_) => return false,
             // Lost meanwhile: whoever makes the next one knows the relay by then.
-            None => {}
+            None => relay.was_there(&target),
         }
         state.relays.retain(|relay| relay.strong_count() > 0);
         state.relays.push(Arc::downgrade(relay));

@@ -1,13 +1,15 @@
 //! The object behind a proxy that outlives its connection: it passes calls on to the service of the present one.
 //!
 //! While there is none, calls wait in line, each within its deadline. A call is passed on where it is made, under the lock of the line,
-//! so that order holds; its task then only waits for the answer. What was lost and never ran, and what may run twice, is passed on again.
+//! so that order holds; its task then only waits for the answer. What was lost and never ran, and what may run twice, is passed on again,
+//! unless the connection that was lost had begun to move its streams. Whether its service may be handed on is what its host last said.
 
 use std::any::Any;
 use std::collections::BTreeMap;
 use std::future::Future;
 use std::pin::{Pin, pin};
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicU8, Ordering};
 use std::task::Poll;
 
 use bytes::Bytes;
@@ -36,8 +38,17 @@ pub(super) struct Relay {
     pub(super) name: Option<String>,
     fate: Arc<Fate>,
     line: Mutex<Line>,
+    known: Known,
     /// Keeps the connection alive, and made again.
     _link: Arc<Link>,
+}
+
+/// What was last heard of the service, whether or not there is a connection. It is asked for under the lock of whatever connection the proxy
+/// is handed over on, under which that of the line is not to be taken.
+#[derive(Default)]
+struct Known {
+    stays: AtomicBool,
+    hops: AtomicU8,
 }
 
 #[derive(Default)]
@@ -79,8 +90,9 @@ impl Relay {
         name: Option<String>,
     ) -> (Arc<Relay>, LocalObject) {
         let fate = Fate::new();
-        let line = Mutex::default();
-        let relay = Arc::new(Relay { descriptor, name, fate: fate.clone(), line, _link: link.clone() });
+        let (line, known) = Default::default();
+        let relay =
+            Arc::new(Relay { descriptor, name, fate: fate.clone(), line, known, _link: link.clone() });
         let object = LocalObject::relay(descriptor, Box::new(Mail(relay.clone())), fate);
         (relay, object)
     }
@@ -90,8 +102,16 @@ impl Relay {
         self.line.lock().target = None;
     }
 
+    /// The service is there, or was, on a connection that is lost by now.
+    pub(super) fn was_there(&self, target: &Import) {
+        let origin = target.origin();
+        self.known.stays.store(origin.stays, Ordering::Relaxed);
+        self.known.hops.store(origin.hops, Ordering::Relaxed);
+    }
+
     /// There is another connection: what waited goes on, in its order and before anything new.
     pub(super) fn resume(&self, target: Arc<Import>) {
+        self.was_there(&target);
         let mut line = self.line.lock();
         line.target = Some(target.clone());
         while let Some((number, parked)) = line.parked.pop_first() {
@@ -142,6 +162,11 @@ impl Relay {
                 Err(fault) => return Went::Failed(fault),
             }
         }
+        self.park(line, call)
+    }
+
+    /// Has a call wait for the next connection.
+    fn park(&self, line: &mut Line, call: &Arc<Passing>) -> Went {
         if line.parked.len() >= LINE_MAX {
             let text = format!("{LINE_MAX} calls wait for the connection");
             return Went::Failed(Fault::never(FaultCode::OVERLOADED, text));
@@ -177,14 +202,10 @@ impl Relay {
                 Went::Sent(mut sent) => match sent.answer(&call.context, || false).await {
                     Err(why) => break Answer::Fault(why.fault(Ran::Unknown)),
                     Ok(answer) => {
-                        if call.context.stopped().is_some() || !self.may_go_again(&answer, call.method) {
+                        if call.context.stopped().is_some() || !self.may_go_again(&answer, &call) {
                             break answer;
                         }
-                        let mut line = self.line.lock();
-                        if line.target.as_ref().is_some_and(|target| Arc::ptr_eq(target, &sent.import)) {
-                            line.target = None;
-                        }
-                        self.pass(&mut line, &call)
+                        self.pass_again(&call, &sent.import)
                     }
                 },
             };
@@ -192,11 +213,29 @@ impl Relay {
         replier.answer(answer);
     }
 
+    /// A call was not begun by `former`, or is lost with it.
+    fn pass_again(&self, call: &Arc<Passing>, former: &Arc<Import>) -> Went {
+        let mut line = self.line.lock();
+        if line.target.as_ref().is_some_and(|target| Arc::ptr_eq(target, former)) {
+            if former.shared().takes_calls() {
+                // Its peer refuses this call and has not said that it goes away: the word may be on its way, or never come. Only
+                // what it has refused waits for the next connection.
+                return match &line.ended {
+                    Some(fault) => Went::Failed(fault.clone()),
+                    None => self.park(&mut line, call),
+                };
+            }
+            line.target = None;
+        }
+        self.pass(&mut line, call)
+    }
+
     /// Whether a call that ended so is passed on to the next connection.
-    fn may_go_again(&self, answer: &Answer, method: u16) -> bool {
+    fn may_go_again(&self, answer: &Answer, call: &Passing) -> bool {
         let Answer::Fault(fault) = answer else { return false };
-        let idempotent = || self.descriptor.methods.get(method as usize).is_some_and(|m| m.idempotent);
-        is_lost(fault) || fault.code == FaultCode::DISCONNECTED && idempotent()
+        let idempotent = || self.descriptor.methods.get(call.method as usize).is_some_and(|m| m.idempotent);
+        let again = is_lost(fault) || fault.code == FaultCode::DISCONNECTED && idempotent();
+        again && !call.refs.has_taken_streams()
     }
 }
 
@@ -229,11 +268,11 @@ struct Mail(Arc<Relay>);
 
 impl Mailbox for Mail {
     fn hops(&self) -> u8 {
-        1
+        self.0.known.hops.load(Ordering::Relaxed).saturating_add(1)
     }
 
     fn stays(&self) -> bool {
-        self.0.line.lock().target.as_ref().is_some_and(|import| import.origin().stays)
+        self.0.known.stays.load(Ordering::Relaxed)
     }
 
     fn leads_beyond(&self, shared: &Arc<Shared>) -> bool {
@@ -248,6 +287,8 @@ impl Mailbox for Mail {
                 let mut line = self.0.line.lock();
                 let number = line.next;
                 line.next += 1;
+                // A stream of a peer can be taken once, however often its call is passed on.
+                let refs = refs.passed_on();
                 let call = Arc::new(Passing { number, method, body, refs, context, sort });
                 let went = self.0.pass(&mut line, &call);
                 (call, went)

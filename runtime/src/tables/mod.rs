@@ -504,6 +504,11 @@ impl Tables {
         self.ended.as_ref()
     }
 
+    /// Whether calls may be made: it has not ended, and neither side is about to end it.
+    pub(crate) fn takes_calls(&self) -> bool {
+        self.ended.is_none() && !self.closing && !self.peer_draining
+    }
+
     /// Whether calls are under way that bulk bytes before them would delay: all but those that are bulk themselves.
     pub(crate) fn is_busy(&self) -> bool {
         self.calls.len() > self.calls.large() || self.running.len() > self.running.large()

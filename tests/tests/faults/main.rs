@@ -14,6 +14,7 @@ mod greeting;
 mod handlers;
 mod lanes;
 mod limits;
+mod reconnecting;
 mod requests;
 mod streams;
 mod trust;

@@ -55,6 +55,7 @@
 //! | was under way | `Disconnected`, and whether it ran is unknown |
 //! | was under way, and its method is `#[idempotent]` | as if made again on the next connection |
 //! | finds the server draining | as if made while there is no connection |
+//! | is not made again though it could be, since its streams went with the connection | as it ended there |
 //!
 //! # To know
 //!
@@ -68,4 +69,5 @@
 //! * **The waits** grow from 100 ms to 30 s, each cut short by chance, so that a server that comes back is not run over.
 //! * **It lives as long as it or one of its proxies is held.** Closing its connection from this side ends it.
 //! * **Such a proxy is an object of this process** that passes calls on: it is never equal to a plain proxy of the same
-//!   service, and handed to the peer it leads back through here.
+//!   service, and handed to the peer it leads back through here. While there is no connection, whether it may be handed on
+//!   (`#[service(stay)]`) is what its host said last.
