@@ -13,7 +13,7 @@ use crate::service::Desk;
 pub enum ServeError {
     /// Other machines can reach the address, and nobody said who may come.
     #[error(
-        "{0} is reachable from other machines: say who may connect with --trust ID, and give this end a lasting key with --key FILE"
+        "{0} is reachable from other machines: say who may connect with --trust ID, and give this end a lasting key with --key FILE; `duologue id --key FILE` prints the id of a key"
     )]
     TrustNotChosen(SocketAddr),
     /// The node did not start.

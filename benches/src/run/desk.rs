@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use duologue::{CallError, Connection, Node, OpenError};
+use duologue::{CallError, ConnectError, Connection, Node, OpenError, link};
 
 use crate::access::{Target, client_config};
 use crate::knobs::Knobs;
@@ -26,18 +26,10 @@ impl Desk {
         let address = target.address.as_str();
         let node = target.access.node(client_config(knobs)).arbiters(1).start().await;
         let node = node.map_err(|e| e.to_string())?;
-        let connection = node.connect(address).await.map_err(|error| {
-            let text = with_sources(&error);
-            match &error {
-                duologue::ConnectError::Link(duologue::link::ConnectError::NotTrustedByPeer { .. }) => {
-                    format!("{text}: start it with --trust {}", node.id())
-                }
-                duologue::ConnectError::Link(duologue::link::ConnectError::Untrusted { peer, .. }) => {
-                    format!("{text}: if it is the right one, say --trust {peer}")
-                }
-                _ => text,
-            }
-        })?;
+        let connection = match node.connect(address).await {
+            Ok(connection) => connection,
+            Err(error) => return Err(refused(&error, target, &node).await),
+        };
         let bench: BenchProxy = connection.root().await.map_err(|error| match error {
             OpenError::WrongInterface { found, .. } => {
                 format!("{address} serves `{found}` and no bench: start `duologue bench serve` there")
@@ -72,6 +64,31 @@ impl Desk {
     pub(super) async fn close(self) {
         let _ = tokio::time::timeout(PATIENCE, self.node.shutdown()).await;
     }
+}
+
+/// Why there is no connection, and what would help.
+async fn refused(error: &ConnectError, target: &Target, node: &Node) -> String {
+    let text = with_sources(error);
+    match error {
+        ConnectError::Link(link::ConnectError::NotTrustedByPeer { .. }) => match target.access.node_id() {
+            // The key of this run alone: nobody could trust it before the next one has another.
+            None if is_this_machine(&target.address).await => format!(
+                "{text}: give this end a lasting key with --key FILE, and start the server with --trust and the id that \
+                 `duologue id --key FILE` prints"
+            ),
+            _ => format!("{text}: start it with --trust {}", node.id()),
+        },
+        ConnectError::Link(link::ConnectError::Untrusted { peer, .. }) => {
+            format!("{text}: if it is the right one, say --trust {peer}")
+        }
+        _ => text,
+    }
+}
+
+/// Whether a node that was given no key has a fresh one there.
+async fn is_this_machine(address: &str) -> bool {
+    let found = tokio::net::lookup_host(address).await;
+    found.is_ok_and(|mut addresses| addresses.all(|address| address.ip().is_loopback()))
 }
 
 fn with_sources(error: &dyn std::error::Error) -> String {

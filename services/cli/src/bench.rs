@@ -18,12 +18,18 @@ pub(crate) async fn serve(args: ServeArgs) -> ExitCode {
         Ok(access) => access,
         Err(error) => return complain(&error, BAD_INPUT),
     };
+    // Before anything can fail: the other end has to be told who this one is.
+    if let Some(id) = access.node_id() {
+        println!("node id {id}");
+    }
     let cores = || std::thread::available_parallelism().map_or(1, |n| n.get() as u32);
     let threads = args.threads.unwrap_or_else(cores);
     match benches::serve(&args.bind, threads, &access).await {
         Ok(node) => {
+            if access.node_id().is_none() {
+                println!("node id {}", node.id());
+            }
             println!("listening on {}", node.local_addr());
-            println!("node id {}", node.id());
             node.run().await;
             ExitCode::SUCCESS
         }
@@ -52,6 +58,9 @@ pub(crate) async fn run(args: RunArgs) -> ExitCode {
     };
     let mut told = FAILED;
     let progress = Progress::new();
+    if let Some(id) = access.node_id() {
+        progress.say(&format!("node id {id}"));
+    }
     let target = Target { address: args.address.clone(), access };
     let stop = async {
         told = signal.wait().await;

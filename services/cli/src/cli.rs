@@ -23,6 +23,15 @@ pub(crate) enum Command {
     /// Measure a link: calls, payload, callbacks, streams, objects and handshakes, at high concurrency
     #[command(subcommand)]
     Bench(BenchCommand),
+    /// Print the node id of a key, which is made if it is missing: what other nodes have to trust
+    Id(IdArgs),
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct IdArgs {
+    /// File of the key
+    #[arg(long, value_name = "FILE")]
+    pub(crate) key: PathBuf,
 }
 
 #[derive(Debug, Subcommand)]
@@ -39,7 +48,8 @@ pub(crate) struct AccessArgs {
     /// Node id of an end that is trusted; once for each
     #[arg(long, value_name = "ID")]
     pub(crate) trust: Vec<String>,
-    /// File of this end's key, made if it is missing; on this machine alone a new key will do
+    /// File of this end's key, made if it is missing (`duologue id --key FILE` prints its id); on this machine alone none is
+    /// needed
     #[arg(long, value_name = "FILE")]
     pub(crate) key: Option<PathBuf>,
 }

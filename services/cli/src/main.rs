@@ -1,4 +1,5 @@
-//! The `duologue` command. So far it has `bench`: measuring a link, with a server on one machine and a load on another.
+//! The `duologue` command: `bench` measures a link, with a server on one machine and a load on another; `id` prints the id of a
+//! key, so that each of two machines can be told whom to trust before either has reached the other.
 //!
 //! What is measured and how is the business of the crate `duologue-benches`; here are the command line, the progress on the
 //! screen, the files and the exit codes.
@@ -6,6 +7,7 @@
 mod bench;
 mod cli;
 mod files;
+mod id;
 mod progress;
 mod signal;
 
@@ -24,12 +26,14 @@ const FAILED: u8 = 1;
 const BAD_INPUT: u8 = 2;
 
 fn main() -> ExitCode {
-    let cli = Cli::parse();
+    let command = match Cli::parse().command {
+        Command::Bench(command) => command,
+        Command::Id(args) => return id::print(&args),
+    };
     let runtime = match tokio::runtime::Builder::new_multi_thread().worker_threads(1).enable_all().build() {
         Ok(runtime) => runtime,
         Err(error) => return complain(&error, FAILED),
     };
-    let Command::Bench(command) = cli.command;
     let code = runtime.block_on(async {
         match command {
             BenchCommand::Serve(args) => bench::serve(args).await,

@@ -19,14 +19,16 @@ use tempfile::TempDir;
 struct Server {
     process: Process,
     address: String,
+    id: String,
 }
 
 impl Server {
     fn start(args: &[&str]) -> Server {
         let args = [&["serve", "--bind", "127.0.0.1:0", "--threads", "1"], args].concat();
         let mut process = Process::start(&args);
+        let id = process.line_of_output("node id ");
         let address = process.line_of_output("listening on ");
-        Server { process, address }
+        Server { process, address, id }
     }
 }
 
@@ -286,12 +288,22 @@ fn a_server_that_does_not_trust_the_client_refuses_it() {
     let said = bench.run(&server.address, &["--key", client]);
     assert_eq!(said.code, Some(1), "{said:?}");
     let id = Identity::load(client).unwrap().node_id();
+    assert_eq!(said.lines[0], format!("node id {id}"), "before it has reached anybody");
     assert!(said.has_line(&format!("start it with --trust {id}")), "{said:?}");
     assert_eq!(bench.report()["complete"], false);
+
+    // A key of this run alone cannot be trusted by the next one.
+    let said = bench.run(&server.address, &[]);
+    assert!(
+        said.has_line("give this end a lasting key with --key FILE, and start the server with "),
+        "{said:?}"
+    );
+    assert!(!said.has_line("start it with --trust"), "{said:?}");
     drop(server);
 
     let server = Server::start(&["--key", key, "--trust", &id.to_string()]);
     let peer = Identity::load(key).unwrap().node_id().to_string();
+    assert_eq!(server.id, peer);
     let (_, report) = bench.measure(&server.address, &["--key", client, "--trust", &peer]);
     whole(&report["points"][0]);
 }
@@ -301,6 +313,22 @@ fn a_server_that_all_machines_can_reach_has_to_say_whom_it_trusts() {
     let said = Process::start(&["serve", "--bind", "0.0.0.0:0"]).end();
     assert_eq!(said.code, Some(1), "{said:?}");
     assert!(said.last_line().contains("say who may connect with --trust ID"), "{said:?}");
+}
+
+#[test]
+fn an_end_says_who_it_is_before_the_other_one_has_to_know() {
+    let bench = Bench::new();
+    let key = bench.path("key.pem");
+    let key = key.to_str().unwrap();
+    let said = Process::start_any(&["id", "--key", key]).end();
+    let id = Identity::load(key).unwrap().node_id();
+    assert_eq!((said.code, said.stdout), (Some(0), format!("{id}\n")));
+    // Whom it trusts is not known yet: it does not listen, but says what the other end has to be told.
+    let said = Process::start(&["serve", "--bind", "0.0.0.0:0", "--key", key]).end();
+    assert_eq!((said.code, said.stdout), (Some(1), format!("node id {id}\n")));
+    let said = Process::start_any(&["id", "--key", bench.0.path().to_str().unwrap()]).end();
+    assert_eq!((said.code, said.stdout.as_str()), (Some(2), ""));
+    assert!(said.last_line().starts_with("error: --key: "), "{:?}", said.lines);
 }
 
 /// A bench of a time to come.

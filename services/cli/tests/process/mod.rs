@@ -7,7 +7,7 @@ use std::time::Duration;
 
 const LIMIT: Duration = Duration::from_secs(120);
 
-/// `duologue bench`, killed when dropped.
+/// `duologue`, killed when dropped.
 pub(crate) struct Process {
     child: Child,
     heard: Receiver<String>,
@@ -25,9 +25,14 @@ pub(crate) struct Said {
 }
 
 impl Process {
+    /// Of `duologue bench`.
     pub(crate) fn start(args: &[&str]) -> Process {
+        Process::start_any(&[&["bench"], args].concat())
+    }
+
+    /// Of any of its commands.
+    pub(crate) fn start_any(args: &[&str]) -> Process {
         let mut child = Command::new(env!("CARGO_BIN_EXE_duologue"))
-            .arg("bench")
             .args(args)
             .env_remove("RUST_LOG")
             .stdin(Stdio::null())
@@ -41,7 +46,7 @@ impl Process {
         Process { child, heard, lines: Vec::new() }
     }
 
-    /// What follows these words in its first line on standard output.
+    /// What follows these words in its next line on standard output.
     pub(crate) fn line_of_output(&mut self, words: &str) -> String {
         let mut line = String::new();
         let output = self.child.stdout.as_mut().unwrap();

@@ -13,10 +13,13 @@
 //!
 //! # Across two machines
 //!
-//! Each end has a lasting key and trusts the other one's id, as any node does ([`security`](crate::manual::security)). A server prints its id;
-//! a client that is not trusted is told the id that the server has to trust.
+//! Each end has a lasting key and trusts the other one's id, as any node does ([`security`](crate::manual::security)). `duologue id` makes the key
+//! and prints its id; `serve` and `run` print it as well before they listen or dial.
 //!
 //! ```sh
+//! duologue id --key server.pem      # on the one machine: prints SERVER_ID
+//! duologue id --key client.pem      # on the other one: prints CLIENT_ID
+//!
 //! duologue bench serve --bind 0.0.0.0:18863 --key server.pem --trust CLIENT_ID
 //! duologue bench run HOST:18863 --key client.pem --trust SERVER_ID
 //! ```
