@@ -4,6 +4,7 @@ use std::fmt;
 
 use serde::{Deserialize, Serialize};
 
+use crate::knobs::Lanes;
 use crate::units::{count, exact_size};
 
 /// What differs between the points of a curve.
@@ -14,6 +15,10 @@ pub enum Axis {
     InFlight,
     /// Connections.
     Connections,
+    /// Objects on a connection.
+    Objects,
+    /// Lanes that the objects of a connection share; a lane for each of them stands at [`Axis::OWN_LANES`].
+    Lanes,
     /// Calls a second: an open loop.
     Rate,
     /// Bytes of payload.
@@ -21,10 +26,14 @@ pub enum Axis {
 }
 
 impl Axis {
+    /// Where lanes of their own stand among numbers of shared ones: beyond the most there may be.
+    pub const OWN_LANES: f64 = Lanes::SHARED_MAX as f64 + 1.0;
+
     /// A value of it for people to read.
     pub(crate) fn show(self, value: f64) -> String {
         match self {
-            Axis::InFlight | Axis::Connections => format!("{value}"),
+            Axis::Lanes if value == Axis::OWN_LANES => Lanes::Own.to_string(),
+            Axis::InFlight | Axis::Connections | Axis::Objects | Axis::Lanes => format!("{value}"),
             Axis::Rate => format!("{}/s", count(value)),
             Axis::Size => exact_size(value as u64),
         }
@@ -36,6 +45,8 @@ impl fmt::Display for Axis {
         f.write_str(match self {
             Axis::InFlight => "in-flight",
             Axis::Connections => "connections",
+            Axis::Objects => "objects",
+            Axis::Lanes => "lanes",
             Axis::Rate => "rate",
             Axis::Size => "size",
         })

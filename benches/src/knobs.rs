@@ -7,6 +7,7 @@ use std::time::Duration;
 use serde::{Deserialize, Serialize};
 
 use crate::axis::Axis;
+use crate::difference::Difference;
 use crate::load::Load;
 use crate::units::{about_size, plural, seconds};
 
@@ -69,7 +70,6 @@ const CALLS_MAX: u64 = 4_000_000;
 const OBJECTS_MAX: u64 = 1_000_000;
 /// A connection has 16,384 streams, and needs some for itself.
 const OWN_LANES_MAX: u32 = 16_000;
-const SHARED_LANES_MAX: u8 = 64;
 const THREADS_MAX: u32 = 256;
 const RATE_MAX: f64 = 1e8;
 const DURATION_MIN: Duration = Duration::from_millis(10);
@@ -119,7 +119,7 @@ impl Knobs {
             return refuse("idle-timeout", "must be between 500ms and 10m".to_owned());
         }
         if let Lanes::Shared(lanes) = self.lanes {
-            within("lanes", lanes, 1, SHARED_LANES_MAX)?;
+            within("lanes", lanes, 1, Lanes::SHARED_MAX)?;
         }
         if self.lanes == Lanes::Own && self.objects > OWN_LANES_MAX {
             let most =
@@ -235,11 +235,15 @@ impl Knobs {
                 false => plural(self.connections.into(), "connection"),
             };
             words.push(format!("{connections} × {in_flight} in flight"));
-            words.push(format!(
-                "{} each on {}",
-                plural(self.objects.into(), "object"),
-                self.lanes.in_words()
-            ));
+            let objects = match varied(Axis::Objects) {
+                true => "varied numbers of objects".to_owned(),
+                false => plural(self.objects.into(), "object"),
+            };
+            let lanes = match varied(Axis::Lanes) {
+                true => "varied lanes".to_owned(),
+                false => self.lanes.in_words(),
+            };
+            words.push(format!("{objects} each on {lanes}"));
         }
         words.push(match self.rate {
             Some(rate) => format!("open loop of {rate} calls/s"),
@@ -253,12 +257,38 @@ impl Knobs {
 }
 
 impl Lanes {
+    /// The most that may be shared.
+    pub(crate) const SHARED_MAX: u8 = 64;
+
     fn in_words(self) -> String {
         match self {
             Lanes::Own => "lanes of their own".to_owned(),
             Lanes::Shared(1) => "one lane".to_owned(),
             Lanes::Shared(n) => format!("{n} shared lanes"),
         }
+    }
+}
+
+impl Knobs {
+    /// In what another load differs from this one, but for what it does and the knob of `axis`: the names of the knobs and
+    /// their values there and here.
+    pub(crate) fn differences(&self, other: &Knobs, axis: Option<Axis>) -> Vec<Difference> {
+        let open = self.rate.is_some() || axis == Some(Axis::Rate);
+        let in_flight = |k: &Knobs| if open { k.in_flight_max } else { k.in_flight }.to_string();
+        type Of<'a> = &'a dyn Fn(&Knobs) -> String;
+        let all: [(&'static str, Option<Axis>, Of<'_>); 8] = [
+            ("connections", Some(Axis::Connections), &|k| k.connections.to_string()),
+            ("in-flight", Some(Axis::InFlight), &in_flight),
+            ("objects", Some(Axis::Objects), &|k| k.objects.to_string()),
+            ("lanes", Some(Axis::Lanes), &|k| k.lanes.to_string()),
+            ("threads", None, &|k| k.threads.to_string()),
+            ("rate", Some(Axis::Rate), &|k| k.rate.map_or("none".to_owned(), |rate| rate.to_string())),
+            ("duration", None, &|k| seconds(k.duration)),
+            ("warm-up", None, &|k| seconds(k.warm_up)),
+        ];
+        let differing = all.into_iter().filter(|(_, of_axis, _)| of_axis.is_none() || *of_axis != axis);
+        let both = differing.map(|(what, _, of)| Difference::new(what, of(other), of(self)));
+        both.flatten().collect()
     }
 }
 
@@ -280,10 +310,11 @@ impl FromStr for Lanes {
             "own" => Ok(Lanes::Own),
             "shared" => Ok(Lanes::Shared(1)),
             number => match number.parse() {
-                Ok(n @ 1..=SHARED_LANES_MAX) => Ok(Lanes::Shared(n)),
-                _ => {
-                    Err(format!("expected shared, own, or a number of shared lanes up to {SHARED_LANES_MAX}"))
-                }
+                Ok(n @ 1..=Lanes::SHARED_MAX) => Ok(Lanes::Shared(n)),
+                _ => Err(format!(
+                    "expected shared, own, or a number of shared lanes up to {}",
+                    Lanes::SHARED_MAX
+                )),
             },
         }
     }
@@ -385,6 +416,13 @@ mod tests {
             knobs.in_words(Some(Axis::Connections)),
             format!("varied numbers of connections × 64 in flight, {rest}")
         );
+        let objects = knobs.in_words(Some(Axis::Objects));
+        assert!(
+            objects.starts_with("1 connection × 64 in flight, varied numbers of objects each on one lane, "),
+            "{objects}"
+        );
+        let lanes = knobs.in_words(Some(Axis::Lanes));
+        assert!(lanes.starts_with("1 connection × 64 in flight, 1 object each on varied lanes, "), "{lanes}");
         let rates = knobs.in_words(Some(Axis::Rate));
         assert!(rates.starts_with("1 connection × at most 1024 in flight, "), "{rates}");
         assert!(rates.contains(", open loop at varied rates, "), "{rates}");

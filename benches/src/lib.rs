@@ -42,6 +42,7 @@
 
 mod access;
 mod axis;
+mod difference;
 mod knobs;
 mod latency;
 mod load;
@@ -59,6 +60,7 @@ mod work;
 
 pub use access::{Access, AccessError, Target};
 pub use axis::Axis;
+pub use difference::Difference;
 pub use knobs::{KnobError, Knobs, Lanes};
 pub use latency::{Latency, Rank};
 pub use load::{Load, LoadError};

@@ -108,6 +108,25 @@ impl Load {
     }
 }
 
+impl Load {
+    /// Whether it is the same work with the same weights, wherever the file of a mix lies.
+    pub(crate) fn is_same_work(&self, other: &Load) -> bool {
+        self.works == other.works
+    }
+
+    /// With all its works, if it is a mix.
+    pub(crate) fn in_full(&self) -> String {
+        match self.works[..] {
+            [_] => self.name.clone(),
+            _ => {
+                let works: Vec<String> =
+                    self.works.iter().map(|(work, weight)| format!("{work} = {weight}")).collect();
+                format!("{} ({})", self.name, works.join(", "))
+            }
+        }
+    }
+}
+
 impl fmt::Display for Load {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(&self.name)
@@ -129,6 +148,24 @@ mod tests {
         assert_eq!(refused("add", Some(64)), "add has no payload, so it has no size");
         assert_eq!(refused("mixed:x.toml", Some(64)), "a mix has no payload, so it has no size");
         assert_eq!(refused("echo", Some(1 << 30)), "echo:1GiB: the size must be between 0B and 16777152B");
+    }
+
+    #[test]
+    fn a_mix_is_what_stands_in_it_and_not_where_it_lies() {
+        let folder = std::env::temp_dir().join(format!("duologue-mix-{}", std::process::id()));
+        std::fs::create_dir_all(&folder).unwrap();
+        let mix = |name: &str, text: &str| {
+            let file = folder.join(name);
+            std::fs::write(&file, text).unwrap();
+            Load::parse(&format!("mixed:{}", file.display()), None).unwrap()
+        };
+        let (one, same) =
+            (mix("one.toml", "add = 3\ncallback = 1"), mix("same.toml", "callback = 1\nadd = 3"));
+        let other = mix("one.toml", "add = 3\ncallback = 2");
+        std::fs::remove_dir_all(&folder).unwrap();
+        assert!(one.is_same_work(&same) && !one.is_same_work(&other));
+        assert!(other.in_full().ends_with("one.toml (add = 3, callback = 2)"), "{}", other.in_full());
+        assert_eq!(Load::one(Work::Add).in_full(), "add");
     }
 
     #[test]

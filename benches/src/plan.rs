@@ -3,7 +3,7 @@
 use std::str::FromStr;
 
 use crate::axis::Axis;
-use crate::knobs::{KnobError, Knobs};
+use crate::knobs::{KnobError, Knobs, Lanes};
 use crate::load::LoadError;
 use crate::units::size;
 
@@ -38,7 +38,7 @@ const POINTS_MAX: usize = 64;
 #[non_exhaustive]
 pub enum SweepError {
     /// It is not `KNOB=VALUE,VALUE,..`.
-    #[error("expected in-flight=, connections=, rate= or size= and values such as 1,4,16")]
+    #[error("expected in-flight=, connections=, objects=, lanes=, rate= or size= and values such as 1,4,16")]
     Form,
     /// A value is none of its knob.
     #[error("`{0}` is no value for {1}")]
@@ -91,6 +91,8 @@ impl FromStr for Sweep {
         let axis = match name {
             "in-flight" => Axis::InFlight,
             "connections" => Axis::Connections,
+            "objects" => Axis::Objects,
+            "lanes" => Axis::Lanes,
             "rate" => Axis::Rate,
             "size" => Axis::Size,
             _ => return Err(SweepError::Form),
@@ -119,10 +121,14 @@ fn step(axis: Axis, text: &str) -> Result<Step, SweepError> {
             }
             None => Ok(Step::Value(number(text)?)),
         },
-        Axis::InFlight | Axis::Connections => {
+        Axis::InFlight | Axis::Connections | Axis::Objects => {
             let whole: u32 = text.parse().map_err(|_| wrong())?;
             Ok(Step::Value(f64::from(whole)))
         }
+        Axis::Lanes => match text.parse().map_err(|_| wrong())? {
+            Lanes::Own => Ok(Step::Value(Axis::OWN_LANES)),
+            Lanes::Shared(lanes) => Ok(Step::Value(f64::from(lanes))),
+        },
     }
 }
 
@@ -138,6 +144,8 @@ pub struct Plan {
 pub(crate) struct Planned {
     /// Its place on the axis, if there is one.
     pub(crate) value: Option<f64>,
+    /// Its rate, in per cent of what a closed loop reaches.
+    pub(crate) percent: Option<f64>,
     pub(crate) knobs: Knobs,
 }
 
@@ -182,10 +190,10 @@ impl Plan {
     /// The `n`th point; `ceiling` is the rate that a closed loop reaches.
     pub(crate) fn point(&self, n: usize, ceiling: f64) -> Result<Planned, SweepError> {
         let mut knobs = self.knobs.clone();
-        let Some(sweep) = &self.sweep else { return Ok(Planned { value: None, knobs }) };
-        let value = match sweep.steps[n] {
-            Step::Value(value) => value,
-            Step::Percent(percent) => (ceiling * percent / 100.0).max(f64::MIN_POSITIVE),
+        let Some(sweep) = &self.sweep else { return Ok(Planned { value: None, percent: None, knobs }) };
+        let (value, percent) = match sweep.steps[n] {
+            Step::Value(value) => (value, None),
+            Step::Percent(percent) => ((ceiling * percent / 100.0).max(f64::MIN_POSITIVE), Some(percent)),
         };
         match sweep.axis {
             Axis::InFlight => knobs.in_flight = value as u32,
@@ -194,10 +202,13 @@ impl Plan {
                 // A connection lives on one thread: more of them would stand idle.
                 knobs.threads = knobs.threads.min(knobs.connections).max(1);
             }
+            Axis::Objects => knobs.objects = value as u32,
+            Axis::Lanes if value == Axis::OWN_LANES => knobs.lanes = Lanes::Own,
+            Axis::Lanes => knobs.lanes = Lanes::Shared(value as u8),
             Axis::Rate => knobs.rate = Some(value),
             Axis::Size => knobs.load = knobs.load.with_size(value as u64)?,
         }
-        Ok(Planned { value: Some(value), knobs })
+        Ok(Planned { value: Some(value), percent, knobs })
     }
 }
 
@@ -224,18 +235,35 @@ mod tests {
     }
 
     #[test]
+    fn lanes_are_numbers_and_own() {
+        let plan = plan("add", "lanes=1,16,own", |knobs| knobs.objects = 64).unwrap();
+        let points: Vec<_> = (0..3).map(|n| plan.point(n, 0.0).unwrap()).collect();
+        let lanes: Vec<Lanes> = points.iter().map(|p| p.knobs.lanes).collect();
+        assert_eq!(lanes, [Lanes::Shared(1), Lanes::Shared(16), Lanes::Own]);
+        let shown: Vec<String> = points.iter().map(|p| Axis::Lanes.show(p.value.unwrap())).collect();
+        assert_eq!(shown, ["1", "16", "own"]);
+        let objects = self::plan("add", "objects=1,1000", |_| {}).unwrap();
+        assert_eq!([0, 1].map(|n| objects.point(n, 0.0).unwrap().knobs.objects), [1, 1_000]);
+    }
+
+    #[test]
     fn rates_in_per_cent_are_of_what_a_closed_loop_reaches() {
         let plan = plan("add", "rate=25%,100", |_| {}).unwrap();
         assert!(plan.wants_ceiling());
-        assert_eq!(plan.point(0, 8_000.0).unwrap().knobs.rate, Some(2_000.0));
-        assert_eq!(plan.point(1, 8_000.0).unwrap().knobs.rate, Some(100.0));
+        let points = [0, 1].map(|n| plan.point(n, 8_000.0).unwrap());
+        assert_eq!(points.each_ref().map(|p| p.knobs.rate), [Some(2_000.0), Some(100.0)]);
+        assert_eq!(points.map(|p| p.percent), [Some(25.0), None]);
     }
 
     #[test]
     fn a_sweep_that_makes_no_sense_is_refused_with_the_reason() {
         type Set = fn(&mut Knobs);
-        let form = "expected in-flight=, connections=, rate= or size= and values such as 1,4,16";
-        let cases: [(&str, &str, Set, &str); 12] = [
+        let form =
+            "expected in-flight=, connections=, objects=, lanes=, rate= or size= and values such as 1,4,16";
+        let cases: [(&str, &str, Set, &str); 15] = [
+            ("add", "lanes=0", |_| {}, "`0` is no value for lanes"),
+            ("add", "lanes=shared,1", |_| {}, "a value stands there twice"),
+            ("add", "objects=0", |_| {}, "--objects: must be between 1 and 1000000"),
             ("add", "in-flight", |_| {}, form),
             ("add", "colour=1", |_| {}, form),
             ("add", "in-flight=", |_| {}, "`` is no value for in-flight"),

@@ -73,8 +73,10 @@ pub struct End {
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[non_exhaustive]
 pub struct Point {
-    /// Its place on the axis.
+    /// Its place on the axis. Lanes of their own stand at [`Axis::OWN_LANES`].
     pub value: Option<f64>,
+    /// Its rate in per cent of what a closed loop reached, if it was asked for so.
+    pub percent: Option<f64>,
     /// Whether it was measured to its end.
     pub complete: bool,
     /// All its settings.
@@ -278,6 +280,7 @@ pub(crate) mod samples {
         };
         Point {
             value,
+            percent: None,
             complete: true,
             knobs,
             seconds: 10.0,

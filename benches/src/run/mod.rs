@@ -64,7 +64,7 @@ async fn carry_out(
     let mut ceiling = 0.0;
     for number in 0..of {
         let planned = match number.checked_sub(before) {
-            None => crate::plan::Planned { value: None, knobs: plan.knobs().clone() },
+            None => crate::plan::Planned { value: None, percent: None, knobs: plan.knobs().clone() },
             Some(n) => plan.point(n, ceiling).map_err(|e| Cut::Broken(e.to_string()))?,
         };
         let label = match (plan.axis(), planned.value) {

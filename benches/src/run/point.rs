@@ -58,7 +58,7 @@ pub(super) async fn measure(
     news: &mut impl FnMut(News),
     stop: Pin<&mut impl Future<Output = ()>>,
 ) -> (Option<Point>, Option<Cut>) {
-    let Planned { value, knobs } = planned;
+    let Planned { value, percent, knobs } = planned;
     let (control, events) = Control::new(knobs.threads);
     let orders = Arc::new(Orders { knobs: knobs.clone(), target: target.clone(), control: control.clone() });
     let mut watch = Watch { control: control.clone(), events, desk, news, stop };
@@ -76,7 +76,9 @@ pub(super) async fn measure(
     }
     let seen = crew.join().await;
     let point = match (marks.begin.take(), marks.end.take()) {
-        (Some(begin), Some(end)) => Some(point(value, knobs, &marks, begin, end, &seen, cut.is_none())),
+        (Some(begin), Some(end)) => {
+            Some(Point { percent, ..point(value, knobs, &marks, begin, end, &seen, cut.is_none()) })
+        }
         _ => None,
     };
     (point, cut)
@@ -198,6 +200,7 @@ fn point(
     let kinds = knobs.load.works().iter().zip(&parts);
     Point {
         value,
+        percent: None,
         complete,
         seconds,
         calls: all.calls,

@@ -27,10 +27,17 @@ impl Grid {
     }
 }
 
-/// Of a value on the axis: what the point is called.
-pub(super) fn label(report: &Report, value: Option<f64>) -> String {
+/// What a point is called: its value on the axis.
+pub(super) fn label(report: &Report, point: &Point) -> String {
+    named(report, point.value, point.percent)
+}
+
+fn named(report: &Report, value: Option<f64>, percent: Option<f64>) -> String {
     match (report.axis, value) {
-        (Some(axis), Some(value)) => axis.show(value),
+        (Some(axis), Some(value)) => match percent {
+            Some(percent) => format!("{percent} %: {}", axis.show(value)),
+            None => axis.show(value),
+        },
         (Some(_), None) => "closed loop".to_owned(),
         (None, _) if report.knobs.load.works().len() > 1 => "mixed".to_owned(),
         (None, _) => report.knobs.load.to_string(),
@@ -48,10 +55,7 @@ pub(super) fn points(report: &Report) -> Grid {
     let each = || points.iter().copied();
     let mut grid = Grid::default();
     let first = report.axis.map_or("work".to_owned(), |axis| axis.to_string());
-    grid.column(
-        &first,
-        each().map(|p| Some(label(report, p.value) + if p.complete { "" } else { " (partial)" })),
-    );
+    grid.column(&first, each().map(|p| Some(label(report, p) + if p.complete { "" } else { " (partial)" })));
     grid.column("calls/s", each().map(|p| Some(count(p.per_s))));
     if each().any(|p| p.bytes > 0) {
         grid.column("payload", each().map(|p| Some(format!("{}/s", about_size(p.bytes_per_s)))));
@@ -110,7 +114,8 @@ pub(super) fn changes(report: &Report, changes: &[Comparison]) -> Grid {
     let each = || changes.iter();
     let mut grid = Grid::default();
     let first = report.axis.map_or("work".to_owned(), |axis| axis.to_string());
-    grid.column(&first, each().map(|c| Some(label(report, c.value))));
+    let partial = |c: &Comparison| if c.partial { " (partial)" } else { "" };
+    grid.column(&first, each().map(|c| Some(named(report, c.value, c.percent) + partial(c))));
     grid.column("calls/s", each().map(|c| Some(change(c.per_s, count))));
     grid.column("p50", each().map(|c| c.p50_ns.map(|c| change(c, nanos))));
     grid.column("p99", each().map(|c| c.p99_ns.map(|c| change(c, nanos))));
@@ -118,6 +123,25 @@ pub(super) fn changes(report: &Report, changes: &[Comparison]) -> Grid {
     grid.column("client CPU", each().map(|c| c.client_cpu_us.map(|c| change(c, micros))));
     grid.column("server CPU", each().map(|c| c.server_cpu_us.map(|c| change(c, micros))));
     grid
+}
+
+/// What a reader has to know of a comparison: in what else the runs differ, and what has nothing to be compared with.
+pub(super) fn beside(report: &Report, baseline: &Report) -> Vec<String> {
+    let mut notes = Vec::new();
+    let differences: Vec<String> = report.differences(baseline).iter().map(ToString::to_string).collect();
+    if !differences.is_empty() {
+        notes.push(format!("not the same in both: {}", differences.join(", ")));
+    }
+    let alone = |of: &Report, other: &Report| {
+        let alone = of.points.iter().filter(|point| other.counterpart(point).is_none());
+        alone.map(|point| label(of, point)).collect::<Vec<_>>().join(", ")
+    };
+    for (points, run) in [(alone(report, baseline), "this run"), (alone(baseline, report), "the baseline")] {
+        if !points.is_empty() {
+            notes.push(format!("only in {run}: {points}"));
+        }
+    }
+    notes
 }
 
 fn change(change: Change, show: impl Fn(f64) -> String) -> String {
@@ -132,7 +156,7 @@ fn change(change: Change, show: impl Fn(f64) -> String) -> String {
 pub(super) fn notes(report: &Report) -> Vec<String> {
     let mut notes = Vec::new();
     for point in all_points(report) {
-        let label = label(report, point.value);
+        let label = label(report, point);
         for failure in &point.failures {
             notes.push(format!("{label}: {} × {}", failure.count, failure.text));
         }

@@ -12,7 +12,7 @@ use crate::units::{about_size, count, nanos};
 #[derive(Clone, Debug)]
 pub(super) struct Chart {
     pub(super) name: &'static str,
-    pub(super) how: &'static str,
+    pub(super) how: String,
     pub(super) plot: Plot,
 }
 
@@ -38,6 +38,8 @@ fn throughput(report: &Report, axis: Axis, baseline: Option<&Report>) -> Option<
             "Throughput by concurrency",
             "Calls that ended well, a second. Where the line is flat, more at once only wait longer.",
         ),
+        Axis::Objects => ("Throughput by objects", "Calls that ended well, a second."),
+        Axis::Lanes => ("Throughput by lanes", "Calls that ended well, a second."),
         Axis::Rate => {
             ("Answered by offered rate", "Calls that ended well, a second, against those that were due.")
         }
@@ -66,7 +68,7 @@ fn throughput(report: &Report, axis: Axis, baseline: Option<&Report>) -> Option<
         lines,
         bars: Vec::new(),
     };
-    Some(Chart { name, how, plot })
+    Some(Chart { name, how: how.to_owned(), plot })
 }
 
 /// The values of the axis: side by side by their logarithms, but rates as they are.
@@ -85,21 +87,27 @@ fn described(axis: Axis) -> &'static str {
     match axis {
         Axis::InFlight => "calls in flight on each connection",
         Axis::Connections => "connections",
+        Axis::Objects => "objects on each connection",
+        Axis::Lanes => "lanes of each connection",
         Axis::Rate => "calls due, a second",
         Axis::Size => "bytes of payload",
     }
 }
 
 fn latency_by_axis(report: &Report, axis: Axis) -> Option<Chart> {
+    let from = match report.knobs.rate {
+        Some(_) => "From when a call was due to its end.",
+        None => "From the begin of a call to its end.",
+    };
     let (name, how) = match axis {
+        Axis::Objects => ("Latency by objects", from),
+        Axis::Lanes => ("Latency by lanes", from),
         Axis::Rate => (
             "Latency under rate",
             "From when a call was due to its end: a server that stalls is charged for all who waited.",
         ),
-        Axis::InFlight | Axis::Connections => {
-            ("Latency by concurrency", "From the begin of a call to its end.")
-        }
-        Axis::Size => ("Latency by payload", "From the begin of a call to its end."),
+        Axis::InFlight | Axis::Connections => ("Latency by concurrency", from),
+        Axis::Size => ("Latency by payload", from),
     };
     let kinds: [(&str, Of); 3] = [("p50", |l| l.p50_ns), ("p99", |l| l.p99_ns), ("p99.9", |l| l.p99_9_ns)];
     let lines: Vec<Line> = kinds
@@ -119,7 +127,11 @@ fn latency_by_axis(report: &Report, axis: Axis) -> Option<Chart> {
         .collect();
     let y = around(&lines)?;
     let (x, x_name) = (along(report, axis), described(axis).to_owned());
-    Some(Chart { name, how, plot: Plot { title: name.to_owned(), x, x_name, y, lines, bars: Vec::new() } })
+    Some(Chart {
+        name,
+        how: how.to_owned(),
+        plot: Plot { title: name.to_owned(), x, x_name, y, lines, bars: Vec::new() },
+    })
 }
 
 /// A scale of times that has all of these points.
@@ -132,7 +144,9 @@ fn around(lines: &[Line]) -> Option<Scale> {
 
 fn latency_by_percentile(report: &Report, baseline: Option<&Report>) -> Option<Chart> {
     let with = report.points.iter().filter_map(|p| Some((p, p.latency.as_ref()?)));
-    let shown: Vec<(&Point, &Latency)> = evenly(with.collect(), HUES);
+    let all: Vec<(&Point, &Latency)> = with.collect();
+    let of = all.len();
+    let shown = evenly(all, HUES);
     let most = shown.iter().map(|(_, latency)| latency.count).max()?;
     // As many nines as there are calls to tell them apart, and room for their names.
     let x = Scale::nines((most as f64).log10().floor().clamp(1.0, 5.0) as u32);
@@ -145,14 +159,14 @@ fn latency_by_percentile(report: &Report, baseline: Option<&Report>) -> Option<C
     };
     let mut lines: Vec<Line> = Vec::new();
     for (hue, (point, latency)) in shown.iter().enumerate() {
-        lines.push(line(label(report, point.value), hue, false, latency));
-        let before = baseline.and_then(|b| b.points.iter().find(|before| before.value == point.value));
+        lines.push(line(label(report, point), hue, false, latency));
+        let before = baseline.and_then(|baseline| baseline.counterpart(point));
         if let Some(before) = before.and_then(|before| before.latency.as_ref()) {
-            lines.push(line(format!("{}, baseline", label(report, point.value)), hue, true, before));
+            lines.push(line(format!("{}, baseline", label(report, point)), hue, true, before));
         }
     }
     if let ([(point, _)], Some(service)) = (&shown[..], shown.first().and_then(|(p, _)| p.service.as_ref())) {
-        let name = format!("{}, from when it was begun", label(report, point.value));
+        let name = format!("{}, from when it was begun", label(report, point));
         lines.push(line(name, 1, false, service));
     }
     let plot = Plot {
@@ -163,7 +177,11 @@ fn latency_by_percentile(report: &Report, baseline: Option<&Report>) -> Option<C
         lines,
         bars: Vec::new(),
     };
-    let how = "How long the fastest so many per cent of the calls took at most. Each step to the right has a tenth of the calls left.";
+    let mut how = "How long the fastest so many per cent of the calls took at most. Each step to the right has a tenth of the calls left."
+        .to_owned();
+    if of > shown.len() {
+        how += &format!(" Of the {of} points these are {}; the figures of all are below.", shown.len());
+    }
     Some(Chart { name: "Latency by percentile", how, plot })
 }
 
@@ -179,7 +197,7 @@ fn processor_time(report: &Report) -> Option<Chart> {
     let scale = |most| Scale::from_zero(most, |us| nanos(us * 1e3));
     let plot = ends(report, "Processor time for a call", |used| used.cpu_us_per_call, scale)?;
     let how = "All threads of each process, by the calls that ended well while it was measured.";
-    Some(Chart { name: "Processor time for a call", how, plot })
+    Some(Chart { name: "Processor time for a call", how: how.to_owned(), plot })
 }
 
 fn memory(report: &Report) -> Option<Chart> {
@@ -187,7 +205,7 @@ fn memory(report: &Report) -> Option<Chart> {
     let plot = ends(report, "Memory for a connection", |used| used.bytes_per_connection, scale)?;
     let how = "What each process grew by from the first connections to all of them, with their objects. What it had \
                freed before is used again, so later points of a curve may show less.";
-    Some(Chart { name: "Memory for a connection", how, plot })
+    Some(Chart { name: "Memory for a connection", how: how.to_owned(), plot })
 }
 
 /// Bars of both ends at each point; `None` if nothing is known of either.
@@ -206,7 +224,7 @@ fn ends(
     known().next()?;
     Some(Plot {
         title: title.to_owned(),
-        x: Scale::places(points.iter().map(|p| label(report, p.value)).collect()).at_most(WORDS_MAX),
+        x: Scale::places(points.iter().map(|p| label(report, p)).collect()).at_most(WORDS_MAX),
         x_name: report.axis.map_or("work", described).to_owned(),
         y: scale(known().fold(0.0, f64::max)),
         lines: Vec::new(),
@@ -234,6 +252,20 @@ mod tests {
         assert_eq!(names(&report), of_a_point);
         report.points.clear();
         assert!(names(&report).is_empty());
+    }
+
+    #[test]
+    fn a_plot_that_leaves_points_out_says_so() {
+        let mut report = samples::curve(1.0);
+        let how = |report: &Report| {
+            let charts = charts(report, None);
+            charts.into_iter().find(|chart| chart.name == "Latency by percentile").unwrap().how
+        };
+        assert!(!how(&report).contains("Of the"), "{}", how(&report));
+        let point = report.points[0].clone();
+        report.points = (1..=9).map(|n| Point { value: Some(f64::from(n)), ..point.clone() }).collect();
+        let said = how(&report);
+        assert!(said.ends_with(" Of the 9 points these are 6; the figures of all are below."), "{said}");
     }
 
     #[test]

@@ -1,8 +1,11 @@
 //! A report as a page that needs nothing else: no script, no font, no picture is fetched.
 
+use std::cmp::Ordering;
+
 use super::cells::{self, all_points};
 use super::charts::charts;
 use super::html::{escape, table};
+use crate::axis::Axis;
 use crate::report::{End, Point, Report};
 use crate::units::{about_size, count, moment, nanos, plural};
 
@@ -15,7 +18,7 @@ pub fn page(report: &Report, baseline: Option<&Report>) -> String {
         format!("<title>{} – duologue bench</title>\n", escape(&name)),
         format!("<style>\n{}</style>\n</head>\n<body>\n<main>\n", include_str!("page.css")),
         head(report),
-        best(report).map(|point| figures(report, point)).unwrap_or_default(),
+        best(report).map(|(point, why)| figures(report, point, why)).unwrap_or_default(),
         plots(report, baseline),
         rows(report, baseline),
         foot(report),
@@ -41,16 +44,25 @@ fn head(report: &Report) -> String {
     text
 }
 
-/// The point with the most calls a second.
-fn best(report: &Report) -> Option<&Point> {
-    all_points(report).into_iter().filter(|p| p.calls > 0).max_by(|a, b| a.per_s.total_cmp(&b.per_s))
+/// The point whose figures stand first, and what makes it that: in a curve over rates the highest one that was kept up with, else
+/// the one with the most calls a second.
+fn best(report: &Report) -> Option<(&Point, &'static str)> {
+    let with_calls = || report.points.iter().filter(|p| p.calls > 0);
+    let kept_up = || with_calls().filter(|p| p.kept_up() && p.failed == 0);
+    let highest = || kept_up().max_by(|a, b| a.value.partial_cmp(&b.value).unwrap_or(Ordering::Equal));
+    let most = || with_calls().max_by(|a, b| a.per_s.total_cmp(&b.per_s)).map(|p| (p, "with most calls"));
+    match report.axis {
+        Some(Axis::Rate) => highest().map(|p| (p, "kept up with")).or_else(most),
+        _ => most(),
+    }
 }
 
-fn figures(report: &Report, point: &Point) -> String {
+fn figures(report: &Report, point: &Point, why: &str) -> String {
     let latency = |of: fn(&crate::Latency) -> u64| point.latency.as_ref().map(|l| nanos(of(l) as f64));
     let micros = |us: Option<f64>| us.map(|us| nanos(us * 1e3));
     let payload = (point.bytes > 0).then(|| format!("{}/s", about_size(point.bytes_per_s)));
-    let most = report.axis.map(|axis| (format!("{axis} with most calls"), cells::label(report, point.value)));
+    let most = report.axis.map(|axis| (format!("{axis} {why}"), cells::label(report, point)));
+    let ceiling = report.ceiling.as_ref().map(|ceiling| format!("{}/s", count(ceiling.per_s)));
     let all = [
         ("calls a second", Some(count(point.per_s))),
         ("payload", payload),
@@ -58,6 +70,7 @@ fn figures(report: &Report, point: &Point) -> String {
         ("99 % within", latency(|l| l.p99_ns)),
         ("client CPU for a call", micros(point.client.cpu_us_per_call)),
         ("server CPU for a call", micros(point.server.cpu_us_per_call)),
+        ("a closed loop reached", ceiling),
         ("failed calls", (point.failed > 0).then(|| point.failed.to_string())),
     ];
     let all = all.into_iter().filter_map(|(name, figure)| Some((name.to_owned(), figure?)));
@@ -78,7 +91,7 @@ fn plots(report: &Report, baseline: Option<&Report>) -> String {
         text += &format!(
             "<figure>\n<figcaption><h2>{}</h2><p>{}</p></figcaption>\n{}\n</figure>\n",
             escape(chart.name),
-            escape(chart.how),
+            escape(&chart.how),
             chart.plot.draw()
         );
     }
@@ -105,7 +118,7 @@ fn rows(report: &Report, baseline: Option<&Report>) -> String {
     for point in &report.points {
         if let Some(parts) = cells::parts(point) {
             let name = match report.axis {
-                Some(axis) => format!("By work, {axis} {}", cells::label(report, point.value)),
+                Some(axis) => format!("By work, {axis} {}", cells::label(report, point)),
                 None => "By work".to_owned(),
             };
             text += &section(&name, "Each kind of work in the mix.", table(&parts));
@@ -116,19 +129,24 @@ fn rows(report: &Report, baseline: Option<&Report>) -> String {
             "Then, now, and how many times as much. The baseline is of {}.",
             moment(baseline.began_unix_s)
         );
-        text += &section(
-            "Since the baseline",
-            &how,
-            table(&cells::changes(report, &report.compared_with(baseline))),
-        );
+        let changes = report.compared_with(baseline);
+        let changes =
+            if changes.is_empty() { String::new() } else { table(&cells::changes(report, &changes)) };
+        text += &section("Since the baseline", &how, list(&cells::beside(report, baseline)) + &changes);
     }
     let notes = cells::notes(report);
     if !notes.is_empty() {
-        let items: String = notes.iter().map(|note| format!("<li>{}</li>", escape(note))).collect();
-        text +=
-            &section("Notes", "What to know of these figures.", format!("<ul class=\"notes\">{items}</ul>"));
+        text += &section("Notes", "What to know of these figures.", list(&notes));
     }
     text
+}
+
+fn list(notes: &[String]) -> String {
+    if notes.is_empty() {
+        return String::new();
+    }
+    let items: String = notes.iter().map(|note| format!("<li>{}</li>", escape(note))).collect();
+    format!("<ul class=\"notes\">{items}</ul>")
 }
 
 fn foot(report: &Report) -> String {
@@ -176,6 +194,37 @@ mod tests {
         assert!(page.contains(
             "<strong>Partial report.</strong> The run did not come to its end: &lt;b&gt;lost&lt;/b&gt;."
         ));
+    }
+
+    #[test]
+    fn the_first_figures_are_those_of_the_highest_rate_that_was_kept_up_with() {
+        let mut report = samples::curve(1.0);
+        // Of 10 k, 160 k and 2.56 M calls a second that were answered, the last ones are fewer than were due.
+        for (point, (rate, percent)) in
+            report.points.iter_mut().zip([(10_000.0, 25.0), (160_000.0, 50.0), (3e6, 75.0)])
+        {
+            (point.value, point.percent, point.knobs.rate) = (Some(rate), Some(percent), Some(rate));
+        }
+        let mut closed = samples::curve(2.0).points.remove(2);
+        closed.value = None;
+        (report.axis, report.ceiling) = (Some(Axis::Rate), Some(closed));
+        let tile = |name: &str, figure: &str| format!("<div><dt>{name}</dt><dd>{figure}</dd></div>");
+        let kept = page(&report, None);
+        assert!(kept.contains(&tile("rate kept up with", "50 %: 160 k/s")), "{kept}");
+        assert!(kept.contains(&tile("calls a second", "160 k")));
+        assert!(kept.contains(&tile("a closed loop reached", "5.12 M/s")));
+        report.points.iter_mut().for_each(|point| point.knobs.rate = Some(1e7));
+        let none = page(&report, None);
+        assert!(none.contains(&tile("rate with most calls", "75 %: 3 M/s")), "{none}");
+        assert!(none.contains(&tile("calls a second", "2.56 M")), "of the points, not of the closed loop");
+    }
+
+    #[test]
+    fn what_differs_from_the_baseline_is_said() {
+        let (mut before, now) = (samples::curve(1.0), samples::curve(2.0));
+        before.knobs.objects = 5;
+        let page = page(&now, Some(&before));
+        assert!(page.contains("<li>not the same in both: objects 5 → 1</li>"), "{page}");
     }
 
     #[test]

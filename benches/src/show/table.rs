@@ -27,7 +27,7 @@ fn write_all(text: &mut String, report: &Report, baseline: Option<&Report>) -> s
     for point in &report.points {
         if let Some(parts) = cells::parts(point) {
             match report.axis {
-                Some(axis) => writeln!(text, "\nby work, {axis} {}:", cells::label(report, point.value))?,
+                Some(axis) => writeln!(text, "\nby work, {axis} {}:", cells::label(report, point))?,
                 None => writeln!(text, "\nby work:")?,
             }
             grid(text, &parts)?;
@@ -36,7 +36,10 @@ fn write_all(text: &mut String, report: &Report, baseline: Option<&Report>) -> s
     if let Some(baseline) = baseline {
         let changes = report.compared_with(baseline);
         writeln!(text, "\nsince {}:", moment(baseline.began_unix_s))?;
-        grid(text, &cells::changes(report, &changes))?;
+        cells::beside(report, baseline).iter().try_for_each(|note| writeln!(text, "{note}"))?;
+        if !changes.is_empty() {
+            grid(text, &cells::changes(report, &changes))?;
+        }
     }
     let notes = cells::notes(report);
     if !notes.is_empty() {
@@ -118,5 +121,20 @@ mod tests {
         let text = table(&samples::curve(2.0), Some(&samples::curve(1.0)));
         assert!(text.contains("\nsince 2026-11-22 05:07:09 UTC:\n"), "{text}");
         assert!(text.contains("10 k → 20 k (×2.00)"), "{text}");
+        assert!(!text.contains("not the same"), "{text}");
+    }
+
+    #[test]
+    fn what_differs_from_a_baseline_stands_above_the_figures() {
+        let (mut before, mut now) = (samples::curve(1.0), samples::curve(2.0));
+        (before.knobs.objects, before.knobs.threads) = (2, 3);
+        before.points.remove(0);
+        now.points.remove(2);
+        let text = table(&now, Some(&before));
+        let said = "UTC:\nnot the same in both: objects 2 → 1, threads 3 → 1\nonly in this run: 1\n\
+                    only in the baseline: 256\nin-flight  ";
+        assert!(text.contains(said), "{text}");
+        now.points.remove(1);
+        assert!(table(&now, Some(&before)).ends_with("\nonly in the baseline: 16, 256\n"));
     }
 }

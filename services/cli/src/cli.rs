@@ -97,8 +97,8 @@ pub(crate) struct RunArgs {
     /// Calls a second, over all connections: an open loop, in which latency counts from when a call was due
     #[arg(long, value_name = "N")]
     pub(crate) rate: Option<f64>,
-    /// A curve: in-flight=, connections=, rate= or size= and values with commas between; rates may be in per cent of what a
-    /// closed loop reaches, as in rate=25%,50%,75%,90%
+    /// A curve: in-flight=, connections=, objects=, lanes=, rate= or size= and values with commas between; rates may be in per
+    /// cent of what a closed loop reaches, as in rate=25%,50%,75%,90%
     #[arg(long, value_name = "KNOB=A,B,..")]
     pub(crate) sweep: Option<Sweep>,
     /// How long is measured (each point of a curve)
@@ -119,7 +119,7 @@ pub(crate) struct RunArgs {
     /// Write the report as a page with plots, which needs nothing else to be read
     #[arg(long, value_name = "FILE")]
     pub(crate) html: Option<PathBuf>,
-    /// Compare with the JSON of an earlier run
+    /// Compare with the JSON of an earlier run of the same work in the same kind of loop; what else differs is said
     #[arg(long, value_name = "FILE")]
     pub(crate) baseline: Option<PathBuf>,
     #[command(flatten)]
@@ -215,7 +215,7 @@ mod tests {
             ),
             (
                 &["--sweep", "colour=1"],
-                "invalid value 'colour=1' for '--sweep <KNOB=A,B,..>': expected in-flight=, connections=, rate= or size= and values such as 1,4,16",
+                "invalid value 'colour=1' for '--sweep <KNOB=A,B,..>': expected in-flight=, connections=, objects=, lanes=, rate= or size= and values such as 1,4,16",
             ),
             (&["--in-flight", "-1"], "unexpected argument '-1' found"),
         ];

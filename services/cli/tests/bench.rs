@@ -185,6 +185,16 @@ fn a_curve_has_a_point_for_each_value() {
 }
 
 #[test]
+fn a_curve_over_lanes_ends_with_lanes_of_their_own() {
+    let (server, bench) = (Server::start(&[]), Bench::new());
+    let (said, report) = bench.measure(&server.address, &["--sweep", "lanes=1,4,own", "--objects", "8"]);
+    let lanes = report["points"].as_array().unwrap().iter().map(|point| &point["knobs"]["lanes"]);
+    assert_eq!(lanes.collect::<Vec<_>>(), ["shared", "4", "own"]);
+    assert!(said.stdout.contains("\nown  "), "{said:?}");
+    assert!(bench.page().contains("<h2>Throughput by lanes</h2>"));
+}
+
+#[test]
 fn rates_in_per_cent_are_of_what_a_closed_loop_reached() {
     let (server, bench) = (Server::start(&[]), Bench::new());
     let (_, report) = bench.measure(&server.address, &["--sweep", "rate=500%,1000%", "--in-flight", "8"]);
@@ -225,6 +235,9 @@ fn a_run_is_compared_with_an_earlier_one() {
     let (said, _) = bench.measure(&server.address, &["--baseline", before]);
     assert!(said.stdout.contains("\nsince 20"), "{said:?}");
     assert!(said.stdout.contains(" → ") && bench.page().contains("<h2>Since the baseline</h2>"), "{said:?}");
+
+    let (said, _) = bench.measure(&server.address, &["--objects", "2", "--baseline", before]);
+    assert!(said.stdout.contains("\nnot the same in both: objects 1 → 2\n"), "{said:?}");
 
     let said = bench.run(&server.address, &["--work", "echo", "--baseline", before]);
     let reason = format!("error: --baseline {before}: it measured add, this run measures echo:1KiB");

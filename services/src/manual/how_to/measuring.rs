@@ -9,7 +9,9 @@
 //! ```
 //!
 //! Standard output gets a table; `--json FILE` keeps the report, `--html FILE` makes a page with plots that needs nothing
-//! else to be read. `--baseline FILE` compares with the JSON of an earlier run, in the table and on the page.
+//! else to be read. `--baseline FILE` compares with the JSON of an earlier run, in the table and on the page: one of the same work (a
+//! mix is what stands in it, wherever its file lies), in the same kind of loop, over the same knob. Whatever else differs is said above
+//! the figures. Rates in per cent are compared with the same share of what the earlier run reached.
 //!
 //! # Across two machines
 //!
@@ -55,6 +57,8 @@
 //! duologue bench run HOST:18863 --sweep rate=25%,50%,75%,90% --html rate.html  # latency under rate
 //! duologue bench run HOST:18863 --work echo --sweep size=64,1KiB,16KiB,256KiB
 //! duologue bench run HOST:18863 --sweep connections=1,10,100,1000              # memory for a connection, too
+//! duologue bench run HOST:18863 --sweep lanes=1,4,16,own --objects 64
+//! duologue bench run HOST:18863 --sweep objects=1,100,10000
 //! ```
 //!
 //! Rates in per cent are of what a closed loop reaches, which is measured first. Further knobs: `--objects` (on each connection,
