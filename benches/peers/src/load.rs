@@ -1,10 +1,8 @@
-//! The load every client makes: `in_flight` calls of `add` at any time, for a while, and what came of it.
+//! The load of the works that call: `in_flight` calls on each connection at any time, for a while, and what came of it.
 //!
 //! Nothing is shared between the tasks while they run but a phase they read, so that counting costs the same on one
 //! thread and on many. Latency is sampled: looking at the clock for every call would show in the figures.
 
-use std::future::Future;
-use std::pin::Pin;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU8, Ordering};
 use std::time::{Duration, Instant};
@@ -14,25 +12,31 @@ use tokio::task::JoinHandle;
 
 use crate::Fault;
 use crate::cpu;
+use crate::peer::{BULK_BYTE, Client, Echoed};
 use crate::report::Report;
+use crate::work::Work;
 
-/// Of how many calls one is timed, unless there is only one at a time.
+/// Of how many calls one is timed, unless there are few at a time.
 const SAMPLE_EVERY: u64 = 64;
 
 /// How much load, and for how long.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Plan {
-    pub(crate) in_flight: u32,
+    pub(crate) work: Work,
     /// Before anything is counted.
     pub(crate) warm_up: Duration,
     /// While it is counted.
     pub(crate) measured: Duration,
+    /// Of a transfer, for the works that have one.
+    pub(crate) bulk_bytes: u64,
+    /// The server's process, to look at its memory.
+    pub(crate) server_pid: u32,
 }
 
 impl Plan {
     /// Of how many calls one is timed.
     pub(crate) fn sample_every(&self) -> u64 {
-        if self.in_flight == 1 { 1 } else { SAMPLE_EVERY }
+        if self.work.in_flight() <= 4 { 1 } else { SAMPLE_EVERY }
     }
 }
 
@@ -47,26 +51,29 @@ pub(crate) fn histogram() -> Histogram<u64> {
         .expect("the bounds are in order and the digits at most five")
 }
 
-/// Whoever can be asked for a sum: each task has a clone of its own.
-pub(crate) trait Adder: Clone + Send + Sync + 'static {
-    fn add(&self, a: i64, b: i64) -> impl Future<Output = Result<i64, Fault>> + Send;
-}
-
-/// A task of the load, on its way to where the program under test has its callers.
-pub(crate) type Task = Pin<Box<dyn Future<Output = Result<Tally, Fault>> + Send>>;
-
-/// Keeps `in_flight` tasks calling, each awaiting one call after another.
-pub(crate) async fn drive(
+/// Keeps `in_flight` tasks calling on each connection, each awaiting one call after another.
+pub(crate) async fn drive<C: Client>(
     plan: Plan,
-    adder: impl Adder,
-    spawn: impl Fn(Task) -> JoinHandle<Result<Tally, Fault>>,
+    clients: Vec<C>,
+    spawn: impl Fn(Caller<C>) -> JoinHandle<Result<Tally, Fault>>,
 ) -> Result<Report, Fault> {
     let phase = Arc::new(Phase::default());
-    let tasks: Vec<_> = (0..plan.in_flight)
-        .map(|first| {
-            spawn(Box::pin(caller(u64::from(first), plan.sample_every(), adder.clone(), phase.clone())))
-        })
-        .collect();
+    let payload = match plan.work {
+        Work::Echo { size, .. } => Some((C::payload(size), size)),
+        _ => None,
+    };
+    let mut tasks = Vec::new();
+    for client in &clients {
+        for _ in 0..plan.work.in_flight() {
+            tasks.push(spawn(Caller {
+                client: client.clone(),
+                payload: payload.clone(),
+                first: tasks.len() as u64,
+                sample_every: plan.sample_every(),
+                phase: phase.clone(),
+            }));
+        }
+    }
     tokio::time::sleep(plan.warm_up).await;
     let cpu_before = cpu::used()?;
     let begin = Instant::now();
@@ -86,7 +93,18 @@ pub(crate) async fn drive(
             latencies.saturating_record(sample);
         }
     }
-    Ok(Report::new(measured, all, elapsed, cpu, &latencies))
+    Ok(Report::counted(measured, all, elapsed, cpu).with_latency(&latencies))
+}
+
+/// One task of the load, on its way to where the program under test has its callers.
+#[derive(Debug)]
+pub(crate) struct Caller<C: Client> {
+    client: C,
+    /// What is echoed, with its size; without it, sums are asked for.
+    payload: Option<(C::Payload, usize)>,
+    first: u64,
+    sample_every: u64,
+    phase: Arc<Phase>,
 }
 
 /// What one task saw.
@@ -98,27 +116,41 @@ pub(crate) struct Tally {
     samples: Vec<u64>,
 }
 
-async fn caller(mut n: u64, sample_every: u64, adder: impl Adder, phase: Arc<Phase>) -> Result<Tally, Fault> {
-    let mut tally = Tally::default();
-    loop {
-        let (a, b) = arguments(n);
-        let timed = n.is_multiple_of(sample_every).then(Instant::now);
-        let sum = adder.add(a, b).await?;
-        if sum != a + b {
-            return Err(format!("{a} + {b} came back as {sum}").into());
-        }
-        n += 1;
-        tally.all += 1;
-        match phase.get() {
-            WARM_UP => {}
-            MEASURED => {
-                tally.measured += 1;
-                if let Some(begin) = timed {
-                    tally.samples.push(begin.elapsed().as_nanos() as u64);
-                }
+impl<C: Client> Caller<C> {
+    pub(crate) async fn run(self) -> Result<Tally, Fault> {
+        let mut tally = Tally::default();
+        let mut n = self.first;
+        loop {
+            let timed = n.is_multiple_of(self.sample_every).then(Instant::now);
+            match &self.payload {
+                None => self.add(n).await?,
+                Some((payload, size)) => self.echo(payload.clone(), *size).await?,
             }
-            _ => return Ok(tally),
+            n += 1;
+            tally.all += 1;
+            match self.phase.get() {
+                WARM_UP => {}
+                MEASURED => {
+                    tally.measured += 1;
+                    if let Some(begin) = timed {
+                        tally.samples.push(begin.elapsed().as_nanos() as u64);
+                    }
+                }
+                _ => return Ok(tally),
+            }
         }
+    }
+
+    async fn add(&self, n: u64) -> Result<(), Fault> {
+        let (a, b) = arguments(n);
+        let sum = self.client.add(a, b).await?;
+        if sum == a + b { Ok(()) } else { Err(format!("{a} + {b} came back as {sum}").into()) }
+    }
+
+    async fn echo(&self, payload: C::Payload, size: usize) -> Result<(), Fault> {
+        let echoed = self.client.echo(payload).await?;
+        let right = Echoed { len: size, last: Some(BULK_BYTE) };
+        if echoed == right { Ok(()) } else { Err(format!("{right:?} came back as {echoed:?}").into()) }
     }
 }
 

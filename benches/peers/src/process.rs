@@ -11,11 +11,11 @@ use std::time::Duration;
 use tokio::sync::oneshot;
 
 use crate::Fault;
-use crate::subject::Address;
+use crate::peer::Address;
 
 /// In a server: says that it is ready, and where.
 pub(crate) fn announce(at: &Address) -> Result<(), Fault> {
-    say(&format!("{} {}", at.server, at.certificate))
+    say(&format!("{} {}", at.server, at.secret))
 }
 
 /// In a server: says its processor time, in microseconds.
@@ -72,6 +72,11 @@ impl Process {
         Ok(Self { name, child, input, lines })
     }
 
+    /// Its number.
+    pub(crate) fn id(&self) -> u32 {
+        self.child.id()
+    }
+
     /// Its next line.
     pub(crate) fn line(&self, within: Duration) -> Result<String, Fault> {
         self.lines.recv_timeout(within).map_err(|why| match why {
@@ -83,8 +88,8 @@ impl Process {
     /// Where a server listens.
     pub(crate) fn address(&self, within: Duration) -> Result<Address, Fault> {
         let line = self.line(within)?;
-        let (server, certificate) = line.split_once(' ').ok_or("a server's first line is its address")?;
-        Ok(Address { server: server.parse()?, certificate: certificate.to_owned() })
+        let (server, secret) = line.split_once(' ').ok_or("a server's first line is its address")?;
+        Ok(Address { server: server.parse()?, secret: secret.to_owned() })
     }
 
     /// Closes a server's input and takes its processor time, in microseconds.

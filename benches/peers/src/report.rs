@@ -1,56 +1,44 @@
-//! What a client says of its run, as one line of text on its way to the runner.
+//! What a client says of its run, as one line of JSON on its way to the runner.
 
 use std::time::Duration;
 
 use hdrhistogram::Histogram;
+use serde::{Deserialize, Serialize};
 
-use crate::Fault;
-
-/// The figures of one client.
-#[derive(Clone, Copy, Debug, PartialEq)]
+/// The figures of one run. What a work does not give is `None`.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub(crate) struct Report {
-    /// Calls answered while it was counted, per second.
-    pub(crate) calls_per_second: f64,
-    /// Calls answered in all, warm-up included: what the server's processor time is divided by.
-    pub(crate) calls_in_all: u64,
-    pub(crate) p50_us: f64,
-    pub(crate) p99_us: f64,
-    /// Processor time of the client per call.
-    pub(crate) cpu_us: f64,
+    /// Units in a second, of what the work counts: calls, callbacks or mebibytes.
+    pub(crate) rate: Option<f64>,
+    /// Units in all, warm-up included: what the server's processor time is divided by.
+    pub(crate) units: u64,
+    pub(crate) p50_us: Option<f64>,
+    pub(crate) p99_us: Option<f64>,
+    /// Latencies of the same calls with nothing beside them.
+    pub(crate) quiet_p50_us: Option<f64>,
+    pub(crate) quiet_p99_us: Option<f64>,
+    /// Processor time of the client per unit.
+    pub(crate) client_cpu_us: Option<f64>,
+    /// Processor time of the server per unit; the runner puts it in.
+    pub(crate) server_cpu_us: Option<f64>,
+    /// Memory of the server per connection.
+    pub(crate) memory_kib: Option<f64>,
 }
 
 impl Report {
-    pub(crate) fn new(
-        measured: u64,
-        all: u64,
-        elapsed: Duration,
-        cpu: Duration,
-        latencies: &Histogram<u64>,
-    ) -> Self {
+    /// Of so many units while it was measured, and so many in all.
+    pub(crate) fn counted(measured: u64, units: u64, elapsed: Duration, cpu: Duration) -> Self {
         Self {
-            calls_per_second: measured as f64 / elapsed.as_secs_f64(),
-            calls_in_all: all,
-            p50_us: latencies.value_at_quantile(0.50) as f64 / 1e3,
-            p99_us: latencies.value_at_quantile(0.99) as f64 / 1e3,
-            cpu_us: cpu.as_secs_f64() * 1e6 / measured.max(1) as f64,
+            rate: Some(measured as f64 / elapsed.as_secs_f64()),
+            units,
+            client_cpu_us: Some(cpu.as_secs_f64() * 1e6 / measured.max(1) as f64),
+            ..Self::default()
         }
     }
 
-    pub(crate) fn to_line(self) -> String {
-        let Self { calls_per_second, calls_in_all, p50_us, p99_us, cpu_us } = self;
-        format!("{calls_per_second} {calls_in_all} {p50_us} {p99_us} {cpu_us}")
-    }
-
-    pub(crate) fn from_line(line: &str) -> Result<Self, Fault> {
-        let mut fields = line.split_ascii_whitespace();
-        let mut next = || fields.next().ok_or("a report ends early");
-        Ok(Self {
-            calls_per_second: next()?.parse()?,
-            calls_in_all: next()?.parse()?,
-            p50_us: next()?.parse()?,
-            p99_us: next()?.parse()?,
-            cpu_us: next()?.parse()?,
-        })
+    pub(crate) fn with_latency(self, latencies: &Histogram<u64>) -> Self {
+        let [p50_us, p99_us] = [0.50, 0.99].map(|q| Some(latencies.value_at_quantile(q) as f64 / 1e3));
+        Self { p50_us, p99_us, ..self }
     }
 }
 
@@ -60,9 +48,8 @@ mod tests {
 
     #[test]
     fn a_report_survives_its_line() {
-        let report =
-            Report { calls_per_second: 1.5e6, calls_in_all: 7, p50_us: 80.25, p99_us: 120.5, cpu_us: 0.125 };
-        assert_eq!(Report::from_line(&report.to_line()).unwrap(), report);
-        assert!(Report::from_line("1 2 3").is_err());
+        let report = Report { rate: Some(1.5e6), units: 7, p50_us: Some(80.25), ..Report::default() };
+        let line = serde_json::to_string(&report).unwrap();
+        assert_eq!(serde_json::from_str::<Report>(&line).unwrap(), report);
     }
 }

@@ -1,27 +1,33 @@
-//! What is compared: the programs, each as a server and a client process.
-
-use std::net::SocketAddr;
+//! What is compared: the programs, each as a server and a client process, and what they cannot do.
 
 use clap::ValueEnum;
-use rustls::pki_types::CertificateDer;
+#[cfg(feature = "duologue")]
+use duologue_types::*;
 use tokio::runtime::{Builder, Runtime};
 
 use crate::Fault;
-use crate::cpu;
 #[cfg(feature = "duologue")]
-use crate::duologue_calc::{self, Caller, Method};
+use crate::duologue_peer::beside_a_flood;
 use crate::load::Plan;
-use crate::process;
+use crate::peer::{Address, Options};
+use crate::raw::{self, Quinn, Tcp};
 use crate::report::Report;
-use crate::{quic, raw_limit, raw_rpc, raw_server};
+use crate::run;
+use crate::work::Work;
 
 /// A program under test.
+#[allow(clippy::enum_variant_names, reason = "without the features only the hand-written ones are left")]
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
 pub(crate) enum Subject {
-    /// One stream, a window of calls, no future per call.
+    /// Quinn, one stream, a window of calls, no future per call.
     RawLimit,
-    /// One stream, a oneshot per call, tasks that await.
-    RawRpc,
+    /// Quinn, one stream, a oneshot per call, tasks that await.
+    #[value(alias = "raw-rpc")]
+    RawQuinn,
+    /// The same over TCP.
+    RawTcp,
+    /// The same over TCP with TLS.
+    RawTls,
     /// Duologue, the client's callers and its node on one thread.
     #[cfg(feature = "duologue")]
     DuologueArbiter,
@@ -33,12 +39,13 @@ pub(crate) enum Subject {
     DuologueTokio,
 }
 
-/// Where a client finds its server.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) struct Address {
-    pub(crate) server: SocketAddr,
-    /// The server's certificate, in hex; empty where the program needs none.
-    pub(crate) certificate: String,
+#[cfg(feature = "duologue")]
+mod duologue_types {
+    use crate::duologue_peer::Duologue;
+
+    pub(super) type OnArbiter = Duologue<true, false>;
+    pub(super) type Plain = Duologue<true, true>;
+    pub(super) type InTokio = Duologue<false, false>;
 }
 
 impl Subject {
@@ -47,88 +54,101 @@ impl Subject {
         self.to_possible_value().map_or_else(|| format!("{self:?}"), |value| value.get_name().to_owned())
     }
 
-    /// Serves until standard input is closed, then says how much processor time that took.
-    #[cfg_attr(
-        not(feature = "duologue"),
-        expect(unused_variables, reason = "the hand-written servers have one thread")
-    )]
-    pub(crate) fn serve(self, arbiters: usize) -> Result<(), Fault> {
+    /// What encrypts its connections.
+    pub(crate) fn encryption(self) -> &'static str {
         match self {
-            Self::RawLimit | Self::RawRpc => current_thread()?.block_on(serve_raw()),
+            Self::RawLimit | Self::RawQuinn => "QUIC",
+            Self::RawTcp => "nothing",
+            Self::RawTls => "TLS",
+            #[cfg(feature = "duologue")]
+            Self::DuologueArbiter | Self::DuologuePlain | Self::DuologueTokio => "QUIC",
+        }
+    }
+
+    /// Whether it is there to show what is possible, and not a library one could use.
+    pub(crate) fn hand_written(self) -> bool {
+        matches!(self, Self::RawLimit | Self::RawQuinn | Self::RawTcp | Self::RawTls)
+    }
+
+    /// Why a work is a dash for it.
+    pub(crate) fn cannot(self, work: Work) -> Option<&'static str> {
+        match (self, work) {
+            (Self::RawLimit, Work::Add { connections: 1, .. }) => None,
+            (Self::RawLimit, _) => Some("it only calls `add`, over one connection"),
+            #[cfg(feature = "duologue")]
+            (Self::DuologuePlain, Work::Add { .. }) => None,
+            #[cfg(feature = "duologue")]
+            (Self::DuologuePlain, _) => Some("it differs from `duologue-arbiter` in `add` only"),
+            #[cfg(feature = "duologue")]
+            (Self::DuologueArbiter | Self::DuologueTokio, Work::Neighbour) => None,
+            (_, Work::Neighbour) => Some("measured for Duologue only"),
+            (Self::RawTcp | Self::RawTls, Work::Bulk { mtu: ..6_500 }) => {
+                Some("it is not over QUIC and stands beside the larger MTU")
+            }
+            _ => None,
+        }
+    }
+
+    /// Serves until standard input is closed, then says how much processor time that took.
+    pub(crate) fn serve(self, options: Options) -> Result<(), Fault> {
+        match self {
+            Self::RawLimit | Self::RawQuinn => one_thread()?.block_on(run::serve::<Quinn>(options)),
+            Self::RawTcp => one_thread()?.block_on(run::serve::<Tcp<false>>(options)),
+            Self::RawTls => one_thread()?.block_on(run::serve::<Tcp<true>>(options)),
             #[cfg(feature = "duologue")]
             Self::DuologueArbiter | Self::DuologuePlain | Self::DuologueTokio => {
-                multi_thread()?.block_on(duologue_calc::serve(arbiters))
+                many_threads()?.block_on(run::serve::<InTokio>(options))
             }
         }
     }
 
     /// Puts the load on a server.
-    pub(crate) fn call(self, at: &Address, plan: Plan) -> Result<Report, Fault> {
+    pub(crate) fn call(self, at: &Address, options: &Options, plan: Plan) -> Result<Report, Fault> {
         match self {
-            Self::RawLimit => {
-                current_thread()?.block_on(raw_limit::client(at.server, certificate(at)?, plan))
+            Self::RawLimit => one_thread()?.block_on(raw::limit::client(at, plan)),
+            Self::RawQuinn => {
+                one_thread()?.block_on(run::client::<Quinn>(at, options, plan, |c| tokio::spawn(c.run())))
             }
-            Self::RawRpc => current_thread()?.block_on(raw_rpc::client(at.server, certificate(at)?, plan)),
+            Self::RawTcp => {
+                let client = run::client::<Tcp<false>>(at, options, plan, |c| tokio::spawn(c.run()));
+                one_thread()?.block_on(client)
+            }
+            Self::RawTls => {
+                let client = run::client::<Tcp<true>>(at, options, plan, |c| tokio::spawn(c.run()));
+                one_thread()?.block_on(client)
+            }
             #[cfg(feature = "duologue")]
-            Self::DuologueArbiter => actix_rt::System::new().block_on(duologue_calc::client(
-                at.server,
-                plan,
-                Caller::Arbiter,
-                Method::Async,
-            )),
+            Self::DuologueArbiter if plan.work == Work::Neighbour => {
+                actix_rt::System::new().block_on(beside_a_flood::<true>(at, options, plan))
+            }
             #[cfg(feature = "duologue")]
-            Self::DuologuePlain => actix_rt::System::new().block_on(duologue_calc::client(
-                at.server,
-                plan,
-                Caller::Arbiter,
-                Method::Plain,
-            )),
+            Self::DuologueTokio if plan.work == Work::Neighbour => {
+                many_threads()?.block_on(beside_a_flood::<false>(at, options, plan))
+            }
+            #[cfg(feature = "duologue")]
+            Self::DuologueArbiter => {
+                let client = run::client::<OnArbiter>(at, options, plan, |c| actix_rt::spawn(c.run()));
+                actix_rt::System::new().block_on(client)
+            }
+            #[cfg(feature = "duologue")]
+            Self::DuologuePlain => {
+                let client = run::client::<Plain>(at, options, plan, |c| actix_rt::spawn(c.run()));
+                actix_rt::System::new().block_on(client)
+            }
             #[cfg(feature = "duologue")]
             Self::DuologueTokio => {
-                multi_thread()?.block_on(duologue_calc::client(at.server, plan, Caller::Tokio, Method::Async))
+                let client = run::client::<InTokio>(at, options, plan, |c| tokio::spawn(c.run()));
+                many_threads()?.block_on(client)
             }
         }
     }
 }
 
-async fn serve_raw() -> Result<(), Fault> {
-    let (endpoint, certificate) = quic::listen()?;
-    let address = Address { server: endpoint.local_addr()?, certificate: hex(&certificate) };
-    let before = cpu::used()?;
-    tokio::spawn(raw_server::serve(endpoint));
-    process::announce(&address)?;
-    process::input_closed().await;
-    process::say_cpu(cpu::used()?.saturating_sub(before))
-}
-
-fn current_thread() -> Result<Runtime, Fault> {
+fn one_thread() -> Result<Runtime, Fault> {
     Ok(Builder::new_current_thread().enable_all().build()?)
 }
 
 #[cfg(feature = "duologue")]
-fn multi_thread() -> Result<Runtime, Fault> {
+fn many_threads() -> Result<Runtime, Fault> {
     Ok(Builder::new_multi_thread().enable_all().build()?)
-}
-
-fn hex(bytes: &[u8]) -> String {
-    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
-}
-
-fn certificate(at: &Address) -> Result<CertificateDer<'static>, Fault> {
-    let digits = at.certificate.as_bytes();
-    let bytes: Result<Vec<u8>, Fault> =
-        digits.chunks(2).map(|pair| Ok(u8::from_str_radix(std::str::from_utf8(pair)?, 16)?)).collect();
-    Ok(bytes?.into())
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_certificate_survives_the_command_line() {
-        let at = Address { server: ([127, 0, 0, 1], 1).into(), certificate: hex(&[0, 10, 255]) };
-        assert_eq!(at.certificate, "000aff");
-        assert_eq!(certificate(&at).unwrap().as_ref(), [0, 10, 255]);
-    }
 }

@@ -1,100 +1,146 @@
-//! The figures as Markdown: medians with the least and the greatest, and the ratios to the hand-written programs.
+//! The figures as Markdown: a summary of medians, and for each work the medians with the least and the greatest.
 
 use std::fmt;
 
+use serde::Serialize;
+
+use crate::columns::Column;
 use crate::report::Report;
 use crate::subject::Subject;
+use crate::work::Work;
 
-/// All subjects with one number of calls in flight.
+/// All subjects doing one work.
 #[derive(Clone, Debug)]
 pub(crate) struct Table {
-    pub(crate) in_flight: u32,
+    pub(crate) work: Work,
     pub(crate) rows: Vec<Row>,
 }
 
-/// One subject, a figure per round.
+/// One subject.
 #[derive(Clone, Debug)]
 pub(crate) struct Row {
     pub(crate) subject: Subject,
-    calls_per_second: Vec<f64>,
-    p50_us: Vec<f64>,
-    p99_us: Vec<f64>,
-    client_cpu_us: Vec<f64>,
-    server_cpu_us: Vec<f64>,
+    pub(crate) outcome: Outcome,
+}
+
+/// What came of it.
+#[derive(Clone, Debug, Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub(crate) enum Outcome {
+    /// It cannot do this work, for this reason.
+    Dash(&'static str),
+    /// A report for each round that succeeded, and why the last one that did not failed.
+    Measured { reports: Vec<Report>, fault: Option<String> },
 }
 
 impl Row {
-    pub(crate) fn new(subject: Subject) -> Self {
-        Self {
-            subject,
-            calls_per_second: Vec::new(),
-            p50_us: Vec::new(),
-            p99_us: Vec::new(),
-            client_cpu_us: Vec::new(),
-            server_cpu_us: Vec::new(),
+    fn reports(&self) -> &[Report] {
+        match &self.outcome {
+            Outcome::Dash(_) => &[],
+            Outcome::Measured { reports, .. } => reports,
         }
     }
 
-    pub(crate) fn add(&mut self, report: Report, server_cpu_us: f64) {
-        self.calls_per_second.push(report.calls_per_second);
-        self.p50_us.push(report.p50_us);
-        self.p99_us.push(report.p99_us);
-        self.client_cpu_us.push(report.cpu_us);
-        self.server_cpu_us.push(server_cpu_us);
+    fn spread(&self, column: &Column) -> Option<Spread> {
+        let figures: Vec<f64> = self.reports().iter().filter_map(|report| (column.figure)(report)).collect();
+        Spread::of(&figures)
+    }
+
+    fn cell(&self, column: &Column) -> String {
+        let digits = column.digits;
+        match self.spread(column) {
+            None => "–".to_owned(),
+            Some(Spread { median, .. }) if self.reports().len() == 1 => format!("{median:.digits$}"),
+            Some(Spread { min, median, max }) => {
+                format!("{median:.digits$} [{min:.digits$}..{max:.digits$}]")
+            }
+        }
+    }
+
+    /// Why there is no figure, or not one of each round.
+    fn note(&self) -> Option<String> {
+        let name = self.subject.name();
+        match &self.outcome {
+            Outcome::Dash(why) => Some(format!("`{name}`: {why}.")),
+            Outcome::Measured { fault: Some(why), .. } => Some(format!("`{name}` failed: {why}.")),
+            Outcome::Measured { fault: None, .. } => None,
+        }
     }
 }
 
 impl Table {
-    /// The median rate of a subject, if it was measured.
-    fn rate(&self, subject: Subject) -> Option<f64> {
+    fn median(&self, subject: Subject) -> Option<f64> {
         let row = self.rows.iter().find(|row| row.subject == subject)?;
-        Some(Spread::of(&row.calls_per_second)?.median)
+        Some(row.spread(&self.work.headline())?.median)
     }
 
-    fn ratio(&self, row: &Row, to: Subject) -> String {
-        match (self.rate(row.subject), self.rate(to)) {
-            (Some(rate), Some(base)) if base > 0.0 => format!("{:.2}", rate / base),
+    /// How a row stands to hand-written QUIC, above one if it does better.
+    fn ratio(&self, row: &Row) -> String {
+        let less_is_better = self.work.headline().less_is_better;
+        match (self.median(row.subject), self.median(Subject::RawQuinn)) {
+            (Some(own), Some(base)) if own > 0.0 && base > 0.0 => {
+                format!("{:.2}", if less_is_better { base / own } else { own / base })
+            }
             _ => "–".to_owned(),
         }
+    }
+
+    /// The best of those that are libraries.
+    fn best(&self) -> Option<Subject> {
+        let less_is_better = self.work.headline().less_is_better;
+        let mut libraries: Vec<(f64, Subject)> = self
+            .rows
+            .iter()
+            .filter(|row| !row.subject.hand_written())
+            .filter_map(|row| Some((self.median(row.subject)?, row.subject)))
+            .collect();
+        libraries.sort_by(|(a, _), (b, _)| if less_is_better { a.total_cmp(b) } else { b.total_cmp(a) });
+        Some(libraries.first()?.1)
     }
 }
 
 impl fmt::Display for Table {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let plural = if self.in_flight == 1 { "call" } else { "calls" };
-        writeln!(f, "### {} {plural} in flight\n", self.in_flight)?;
-        writeln!(
-            f,
-            "| subject | thousand calls/s | p50 µs | p99 µs | CPU µs/call: client | server | × raw-limit | × raw-rpc |"
-        )?;
-        writeln!(f, "|---|---|---|---|---|---|---|---|")?;
-        for row in &self.rows {
-            let thousands: Vec<f64> = row.calls_per_second.iter().map(|rate| rate / 1e3).collect();
-            writeln!(
-                f,
-                "| {} | {} | {} | {} | {} | {} | {} | {} |",
-                row.subject.name(),
-                cell(&thousands, 1),
-                cell(&row.p50_us, 1),
-                cell(&row.p99_us, 1),
-                cell(&row.client_cpu_us, 2),
-                cell(&row.server_cpu_us, 2),
-                self.ratio(row, Subject::RawLimit),
-                self.ratio(row, Subject::RawRpc),
-            )?;
+        let columns = self.work.columns();
+        writeln!(f, "### {}: {}\n", self.work.to_string().to_uppercase(), self.work.title())?;
+        let heads: Vec<&str> = columns.iter().map(|column| column.head).collect();
+        writeln!(f, "| subject | {} | × raw-quinn |", heads.join(" | "))?;
+        writeln!(f, "|---|{}---|", "---|".repeat(columns.len()))?;
+        for row in self.rows.iter().filter(|row| !matches!(row.outcome, Outcome::Dash(_))) {
+            let cells: Vec<String> = columns.iter().map(|column| row.cell(column)).collect();
+            writeln!(f, "| {} | {} | {} |", row.subject.name(), cells.join(" | "), self.ratio(row))?;
+        }
+        let notes: Vec<String> = self.rows.iter().filter_map(Row::note).collect();
+        if !notes.is_empty() {
+            writeln!(f, "\nNot measured: {}", notes.join(" "))?;
         }
         Ok(())
     }
 }
 
-fn cell(figures: &[f64], digits: usize) -> String {
-    match Spread::of(figures) {
-        None => "–".to_owned(),
-        Some(Spread { median, .. }) if figures.len() == 1 => format!("{median:.digits$}"),
-        Some(Spread { min, median, max }) => {
-            format!("{median:.digits$} [{min:.digits$}..{max:.digits$}]")
-        }
+/// Medians of all works, a row for each subject; the best library of each work is in bold.
+pub(crate) fn summary(tables: &[Table]) -> String {
+    let subjects = tables.first().map_or(&[][..], |table| &table.rows);
+    let heads: Vec<String> = tables
+        .iter()
+        .map(|table| format!("{} {}", table.work.to_string().to_uppercase(), table.work.headline().head))
+        .collect();
+    let mut text = format!("| subject | encrypted by | {} |\n", heads.join(" | "));
+    text += &format!("|---|---|{}\n", "---|".repeat(tables.len()));
+    for Row { subject, .. } in subjects {
+        let cells: Vec<String> = tables
+            .iter()
+            .map(|table| match table.median(*subject) {
+                None => "–".to_owned(),
+                Some(median) => {
+                    let figure = format!("{median:.*}", table.work.headline().digits);
+                    if table.best() == Some(*subject) { format!("**{figure}**") } else { figure }
+                }
+            })
+            .collect();
+        text += &format!("| {} | {} | {} |\n", subject.name(), subject.encryption(), cells.join(" | "));
     }
+    text
 }
 
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -127,25 +173,39 @@ mod tests {
         assert_eq!(Spread::of(&[]), None);
     }
 
-    #[test]
-    fn a_row_says_how_it_stands_to_the_hand_written_programs() {
-        let figures = |calls_per_second| Report {
-            calls_per_second,
-            calls_in_all: 1,
-            p50_us: 80.0,
-            p99_us: 120.0,
-            cpu_us: 0.25,
+    fn measured(subject: Subject, rates: &[f64]) -> Row {
+        let report = |&rate: &f64| Report {
+            rate: Some(rate),
+            p50_us: Some(80.0),
+            p99_us: Some(120.0),
+            client_cpu_us: Some(0.25),
+            server_cpu_us: Some(0.5),
+            ..Report::default()
         };
-        let mut limit = Row::new(Subject::RawLimit);
-        let mut rpc = Row::new(Subject::RawRpc);
-        limit.add(figures(2e6), 0.5);
-        rpc.add(figures(1e6), 0.5);
-        rpc.add(figures(1e6), 0.5);
-        let text = Table { in_flight: 256, rows: vec![limit, rpc] }.to_string();
+        let outcome = Outcome::Measured { reports: rates.iter().map(report).collect(), fault: None };
+        Row { subject, outcome }
+    }
+
+    #[test]
+    fn a_row_says_how_it_stands_to_hand_written_quic() {
+        let work = "w2".parse().unwrap();
+        let rows = vec![measured(Subject::RawLimit, &[2e6]), measured(Subject::RawQuinn, &[1e6, 1e6])];
+        let text = Table { work, rows }.to_string();
         let lines: Vec<_> = text.lines().collect();
-        assert_eq!(lines[0], "### 256 calls in flight");
-        assert_eq!(lines[4], "| raw-limit | 2000.0 | 80.0 | 120.0 | 0.25 | 0.50 | 1.00 | 2.00 |");
-        assert!(lines[5].starts_with("| raw-rpc | 1000.0 [1000.0..1000.0] |"));
-        assert!(lines[5].ends_with("| 0.50 | 1.00 |"));
+        assert_eq!(lines[0], "### W2: `add`, 256 in flight");
+        assert_eq!(lines[4], "| raw-limit | 2000.0 | 80.0 | 120.0 | 0.25 | 0.50 | 2.00 |");
+        assert!(lines[5].starts_with("| raw-quinn | 1000.0 [1000.0..1000.0] |"));
+        assert!(lines[5].ends_with("| 0.50 [0.50..0.50] | 1.00 |"));
+    }
+
+    #[test]
+    fn a_dash_is_explained_below_its_table_and_shown_in_the_summary() {
+        let dash = Row { subject: Subject::RawLimit, outcome: Outcome::Dash("it does not") };
+        let rows = vec![dash, measured(Subject::RawQuinn, &[1e6])];
+        let table = Table { work: "w5".parse().unwrap(), rows };
+        assert!(table.to_string().ends_with("\nNot measured: `raw-limit`: it does not.\n"));
+        let text = summary(&[table]);
+        assert!(text.contains("| raw-limit | QUIC | – |"));
+        assert!(text.contains("| raw-quinn | QUIC | 1000.0 |"));
     }
 }

@@ -3,29 +3,24 @@
 //! One task reads answers and puts the next calls into the outbox, a chunk at a time. Nobody waits for a single call,
 //! so this is not an RPC library that anyone could use; it is what one cannot be faster than.
 
-use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use bytes::BytesMut;
+use bytes::{BufMut as _, BytesMut};
 use hdrhistogram::Histogram;
-use rustls::pki_types::CertificateDer;
 
 use crate::Fault;
 use crate::cpu;
-use crate::frame::{self, Deframer, FrameError, Head, REPLY};
 use crate::load::{self, Plan};
-use crate::outbox::Outbox;
-use crate::quic;
+use crate::peer::Address;
+use crate::raw::frame::{self, Body, Deframer, FrameError, Head, REPLY};
+use crate::raw::outbox::Outbox;
+use crate::raw::{mux, quic};
 use crate::report::Report;
 
-/// Runs the load against a server of `raw_server`.
-pub(crate) async fn client(
-    server: SocketAddr,
-    certificate: CertificateDer<'static>,
-    plan: Plan,
-) -> Result<Report, Fault> {
-    let (_endpoint, connection) = quic::connect(server, certificate).await?;
+/// Runs the load against a server of hand-written QUIC.
+pub(crate) async fn client(at: &Address, plan: Plan) -> Result<Report, Fault> {
+    let connection = quic::dialer(at, None)?.connect().await?;
     let (send, mut recv) = connection.open_bi().await?;
     let outbox = Arc::new(Outbox::new());
     let writer = tokio::spawn({
@@ -35,11 +30,15 @@ pub(crate) async fn client(
 
     let mut deframer = Deframer::default();
     let mut window = Window::new(plan);
-    outbox.append(|frames| window.fill(frames));
+    outbox.append(|queue| {
+        queue.frames.put_u8(mux::CALLS);
+        window.fill(&mut queue.frames);
+    });
     let report = loop {
         let chunk = recv.read_chunk(usize::MAX, true).await?.ok_or("the server finished the stream")?;
-        outbox
-            .append(|frames| deframer.feed(&chunk.bytes, |head, body| window.answered(head, body, frames)))?;
+        outbox.append(|queue| {
+            deframer.feed(&chunk.bytes, |head, body| window.answered(head, &body, &mut queue.frames))
+        })?;
         if let Some(report) = window.look_at_the_clock()? {
             break report;
         }
@@ -79,7 +78,7 @@ impl Window {
         Self {
             plan,
             sample_every: plan.sample_every(),
-            slots: vec![Slot { sum: 0, begin: None }; plan.in_flight as usize],
+            slots: vec![Slot { sum: 0, begin: None }; plan.work.in_flight() as usize],
             made: 0,
             answered: 0,
             stage: Stage::WarmUp { begin: Instant::now() },
@@ -88,7 +87,7 @@ impl Window {
     }
 
     fn fill(&mut self, frames: &mut BytesMut) {
-        for call in 0..self.plan.in_flight {
+        for call in 0..self.plan.work.in_flight() {
             self.make(call, frames);
         }
     }
@@ -98,15 +97,15 @@ impl Window {
         let begin = self.made.is_multiple_of(self.sample_every).then(Instant::now);
         self.slots[call as usize] = Slot { sum: a + b, begin };
         self.made += 1;
-        frame::put_call(frames, call, a, b);
+        frame::put_add(frames, call, a, b);
     }
 
     /// Takes an answer and makes the next call in its place.
-    fn answered(&mut self, head: Head, body: &[u8], frames: &mut BytesMut) -> Result<(), FrameError> {
+    fn answered(&mut self, head: Head, body: &Body<'_>, frames: &mut BytesMut) -> Result<(), FrameError> {
         if head.kind != REPLY {
             return Err(FrameError::Kind(head.kind));
         }
-        let sum = frame::sum(body)?;
+        let sum = frame::number(body.as_slice())?;
         let slot = self.slots.get(head.call as usize).filter(|slot| slot.sum == sum);
         let Slot { begin, .. } = *slot.ok_or(FrameError::Answer(head.call))?;
         self.answered += 1;
@@ -129,7 +128,7 @@ impl Window {
                 let elapsed = begin.elapsed();
                 let cpu = cpu::used()?.saturating_sub(cpu);
                 let measured = self.answered - answered;
-                Ok(Some(Report::new(measured, self.answered, elapsed, cpu, &self.latencies)))
+                Ok(Some(Report::counted(measured, self.answered, elapsed, cpu).with_latency(&self.latencies)))
             }
             _ => Ok(None),
         }

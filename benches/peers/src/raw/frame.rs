@@ -1,14 +1,19 @@
 //! The frame of the hand-written programs: a 16-byte head and a MessagePack body, as Duologue's own frames are.
 //!
-//! It knows two bodies only, the arguments `[a, b]` and the sum, and none of the optional parts of Duologue's head.
+//! It knows three bodies only, the arguments `[a, b]`, a number and bare bytes, and none of the optional parts of
+//! Duologue's head.
 
-use bytes::BytesMut;
+use bytes::{Bytes, BytesMut};
 use thiserror::Error;
+
+use crate::raw::outbox::Queue;
 
 /// Bytes of the head, its length field included.
 pub(crate) const HEAD: usize = 16;
 /// No frame is longer; a longer announcement is a broken peer.
-const FRAME_MAX: usize = 16 * 1024;
+const FRAME_MAX: usize = 16 << 20;
+/// From this length on a body is sent without a copy.
+const LARGE: usize = 4 * 1024;
 /// A head and the longest body there is (an array of two nine-byte integers), rounded up.
 const SCRATCH: usize = 48;
 
@@ -16,6 +21,15 @@ const SCRATCH: usize = 48;
 pub(crate) const CALL: u8 = 1;
 /// The answer to a call.
 pub(crate) const REPLY: u8 = 2;
+
+/// The methods: the sum of two numbers,
+pub(crate) const ADD: u16 = 0;
+/// the same bytes again,
+pub(crate) const ECHO: u16 = 1;
+/// so many callbacks at a time until one says stop,
+pub(crate) const CALLBACKS: u16 = 2;
+/// and such a callback.
+pub(crate) const BACK: u16 = 3;
 
 /// What is wrong with a frame that arrived. The stream it came on is of no further use.
 #[derive(Debug, Error)]
@@ -66,13 +80,25 @@ impl Head {
 }
 
 /// Appends the call `add(a, b)`.
-pub(crate) fn put_call(into: &mut BytesMut, call: u32, a: i64, b: i64) {
-    put(into, Head { kind: CALL, method: 0, call, object: 1 }, &(a, b));
+pub(crate) fn put_add(into: &mut BytesMut, call: u32, a: i64, b: i64) {
+    put(into, Head { kind: CALL, method: ADD, call, object: 1 }, &(a, b));
 }
 
-/// Appends the answer to a call.
-pub(crate) fn put_reply(into: &mut BytesMut, call: u32, sum: i64) {
-    put(into, Head { kind: REPLY, method: 0, call, object: 0 }, &sum);
+/// Appends a call with a number, or an answer that is one.
+pub(crate) fn put_number(into: &mut BytesMut, kind: u8, method: u16, call: u32, number: i64) {
+    put(into, Head { kind, method, call, object: 0 }, &number);
+}
+
+/// Appends an echo or its answer.
+pub(crate) fn put_bytes(into: &mut Queue, kind: u8, call: u32, body: Bytes) {
+    let mut head = [0; HEAD];
+    Head { kind, method: ECHO, call, object: 0 }.write(&mut head, body.len());
+    into.frames.extend_from_slice(&head);
+    if body.len() < LARGE {
+        into.frames.extend_from_slice(&body);
+    } else {
+        into.push(body);
+    }
 }
 
 fn put<T: serde::Serialize>(into: &mut BytesMut, head: Head, body: &T) {
@@ -90,16 +116,41 @@ pub(crate) fn arguments(body: &[u8]) -> Result<(i64, i64), FrameError> {
     Ok(rmp_serde::from_slice(body)?)
 }
 
-/// The value of an answer.
-pub(crate) fn sum(body: &[u8]) -> Result<i64, FrameError> {
+/// A body that is a number.
+pub(crate) fn number(body: &[u8]) -> Result<i64, FrameError> {
     Ok(rmp_serde::from_slice(body)?)
+}
+
+/// What follows a head.
+#[derive(Debug)]
+pub(crate) enum Body<'a> {
+    /// A part of a chunk.
+    Part(&'a [u8]),
+    /// Gathered from several chunks.
+    Gathered(Bytes),
+}
+
+impl Body<'_> {
+    pub(crate) fn as_slice(&self) -> &[u8] {
+        match self {
+            Self::Part(part) => part,
+            Self::Gathered(bytes) => bytes,
+        }
+    }
+
+    pub(crate) fn into_bytes(self) -> Bytes {
+        match self {
+            Self::Part(part) => Bytes::copy_from_slice(part),
+            Self::Gathered(bytes) => bytes,
+        }
+    }
 }
 
 /// Cuts the chunks of a stream into frames; only a frame that spans chunks is copied.
 #[derive(Debug, Default)]
 pub(crate) struct Deframer {
     /// The beginning of a frame whose end has not arrived.
-    carry: Vec<u8>,
+    carry: BytesMut,
 }
 
 impl Deframer {
@@ -107,19 +158,21 @@ impl Deframer {
     pub(crate) fn feed<E: From<FrameError>>(
         &mut self,
         mut chunk: &[u8],
-        mut on: impl FnMut(Head, &[u8]) -> Result<(), E>,
+        mut on: impl FnMut(Head, Body<'_>) -> Result<(), E>,
     ) -> Result<(), E> {
         while !self.carry.is_empty() {
             let want = if self.carry.len() < HEAD { HEAD } else { total(&self.carry)? };
             let take = (want - self.carry.len()).min(chunk.len());
+            self.carry.reserve(want - self.carry.len());
             self.carry.extend_from_slice(&chunk[..take]);
             chunk = &chunk[take..];
             if self.carry.len() < want {
                 return Ok(());
             }
             if self.carry.len() == total(&self.carry)? {
-                on(Head::read(&self.carry), &self.carry[HEAD..])?;
-                self.carry.clear();
+                let mut frame = self.carry.split();
+                let head = Head::read(&frame);
+                on(head, Body::Gathered(frame.split_off(HEAD).freeze()))?;
             }
         }
         while chunk.len() >= HEAD {
@@ -127,7 +180,7 @@ impl Deframer {
             if chunk.len() < total {
                 break;
             }
-            on(Head::read(chunk), &chunk[HEAD..total])?;
+            on(Head::read(chunk), Body::Part(&chunk[HEAD..total]))?;
             chunk = &chunk[total..];
         }
         self.carry.extend_from_slice(chunk);
@@ -151,7 +204,7 @@ mod tests {
         for chunk in chunks {
             deframer
                 .feed(chunk, |head, body| {
-                    let (a, b) = arguments(body)?;
+                    let (a, b) = arguments(body.as_slice())?;
                     frames.push((head.call, a + b));
                     Ok::<_, FrameError>(())
                 })
@@ -163,7 +216,7 @@ mod tests {
     #[test]
     fn a_call_is_a_head_of_sixteen_bytes_and_a_body_of_seven() {
         let mut buf = BytesMut::new();
-        put_call(&mut buf, 3, 1_000, 2_000);
+        put_add(&mut buf, 3, 1_000, 2_000);
         assert_eq!(&buf[..HEAD], [19, 0, 0, 0, 1, 0, 0, 0, 3, 0, 0, 0, 1, 0, 0, 0]);
         assert_eq!(&buf[HEAD..], [0x92, 0xcd, 0x03, 0xe8, 0xcd, 0x07, 0xd0]);
     }
@@ -171,8 +224,8 @@ mod tests {
     #[test]
     fn every_split_gives_the_same_frames() {
         let mut buf = BytesMut::new();
-        put_call(&mut buf, 1, i64::MIN, 1);
-        put_call(&mut buf, 2, 0, 5);
+        put_add(&mut buf, 1, i64::MIN, 1);
+        put_add(&mut buf, 2, 0, 5);
         let whole = vec![(1, i64::MIN + 1), (2, 5)];
         for first in 0..=buf.len() {
             for second in first..=buf.len() {
