@@ -44,6 +44,7 @@ pub mod fault {
     pub const BAD_BODY: u16 = 6;
     pub const GONE: u16 = 7;
     pub const PANICKED: u16 = 8;
+    pub const OVERLOADED: u16 = 9;
     pub const DRAINING: u16 = 10;
 }
 

@@ -2,6 +2,7 @@
 
 use super::bodies::{Held, ReceivingOf, Whose};
 use super::kept::Waiting;
+use super::naming::NotHeard;
 use super::*;
 use crate::object::HOPS_MAX;
 use crate::proxy::Origin;
@@ -216,10 +217,10 @@ impl Tables {
             Found::Unknown => Goes::Unknown,
             Found::Object(_) if self.draining => Goes::Nowhere(Fault::never(FaultCode::DRAINING, "")),
             Found::Object(_) if self.crowded => Goes::Nowhere(crowded()),
-            Found::Object(object) => match self.lanes[lane].method_here(object.descriptor(), method) {
+            Found::Object(object) => match self.lanes[lane].heard.method_here(object.descriptor(), method) {
                 Ok(method) => Goes::To(object, method, None),
                 Err(_) if object.forwards().is_some() => {
-                    let numbering = self.lanes[lane].names_of(object.descriptor().fingerprint);
+                    let numbering = self.lanes[lane].heard.names_of(object.descriptor().fingerprint);
                     Goes::To(object, method, numbering)
                 }
                 Err(name) => Goes::Nowhere(Fault::never(FaultCode::NO_SUCH_METHOD, name)),
@@ -340,12 +341,10 @@ impl Tables {
         } else {
             self.exports.fingerprint(object).ok_or(Violation::UnknownNames(object))?
         };
-        let names: Vec<String> =
-            transport::msgpack::from_slice(&frame.body).map_err(|_| Violation::BadNames)?;
-        if !self.lanes[lane].set_names(fingerprint, names, NAMES_MAX) {
-            return Err(Violation::TooManyNames);
-        }
-        Ok(())
+        self.lanes[lane].heard.set(fingerprint, &frame.body).map_err(|why| match why {
+            NotHeard::Unreadable => Violation::BadNames,
+            NotHeard::TooMuch => Violation::TooManyNames,
+        })
     }
 
     pub(super) fn receive_done(

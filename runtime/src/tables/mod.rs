@@ -18,6 +18,7 @@ mod kept;
 mod lanes;
 mod large;
 mod names;
+mod naming;
 mod outbox;
 mod outgoing;
 mod permits;
@@ -387,9 +388,6 @@ pub(crate) type Wakers = smallvec::SmallVec<[std::task::Waker; 1]>;
 
 /// The fewest permits of a connection with which every call can go: two of the largest.
 pub(crate) const CONNECTION_PERMITS_MIN: u32 = 32;
-
-/// Names per lane that a host keeps.
-const NAMES_MAX: usize = 1_024;
 
 impl Tables {
     pub(crate) fn new(limits: TableLimits, lobby: LocalObject) -> Tables {

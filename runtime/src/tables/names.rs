@@ -7,9 +7,6 @@ use std::sync::{Arc, OnceLock};
 
 use crate::descriptor::{Described, Descriptor, Method, fingerprint};
 
-/// What a name costs beside its bytes: its place in the list, in the list of numbers, and in an interface made of the list.
-const PER_NAME: usize = 256;
-
 /// The method names of an interface in the order of the peer's numbers.
 #[derive(Debug)]
 pub(crate) struct Numbering {
@@ -24,9 +21,12 @@ impl Numbering {
         Arc::new(Numbering { fingerprint: fingerprint(&list), names, interface: OnceLock::new() })
     }
 
-    /// Bytes that are kept for it, roughly and at most.
-    pub(super) fn weight(&self) -> usize {
-        self.names.iter().map(|name| name.len() + PER_NAME).sum()
+    pub(super) fn names(&self) -> impl Iterator<Item = &str> {
+        self.names.iter().map(String::as_str)
+    }
+
+    pub(super) fn is_empty(&self) -> bool {
+        self.names.is_empty()
     }
 
     /// The peer's number of a method as a number of `interface`, or the name that it lacks.

@@ -154,10 +154,12 @@ impl Tables {
             self.tell_numbering(slot, &request.interface).and_then(|()| self.references(&request.refs))
         } else if mine != fingerprint && !names_fit(&request.interface) {
             Err(Fault::never(FaultCode::NOT_SENT, "the interface has more method names than a frame carries"))
-        } else if self.lanes[lane].has_room_for_names(fingerprint, mine, NAMES_MAX) {
-            self.references(&request.refs)
+        } else if self.lanes[lane].telling.differs(fingerprint, mine)
+            && !self.lanes[lane].telling.has_room(fingerprint, &request.interface)
+        {
+            Err(Fault::never(FaultCode::NOT_SENT, naming::NO_ROOM))
         } else {
-            Err(Fault::never(FaultCode::NOT_SENT, "more than 1,024 foreign interfaces on one lane"))
+            self.references(&request.refs)
         };
         let refs = match refs {
             Ok(refs) => refs,
@@ -168,9 +170,8 @@ impl Tables {
             }
         };
         let outbox = &mut self.lanes[lane];
-        if !request.on_answer && outbox.names_differ(fingerprint, mine) && !mutation!(NamesNotSent) {
-            let names: Vec<&str> = request.interface.methods.iter().map(|m| &*m.name).collect();
-            let body = rmp_serde::to_vec(&names).expect("strings always encode");
+        if !request.on_answer && outbox.telling.differs(fingerprint, mine) && !mutation!(NamesNotSent) {
+            let body = outbox.telling.tell(fingerprint, &request.interface);
             let head = Head { kind: Kind::Names, flags: 0, method: 0, call: CallId(0), object };
             wire::put_frame(outbox.buffer(), &head, &Options::default(), &body);
         }

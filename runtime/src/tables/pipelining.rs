@@ -62,13 +62,13 @@ impl Tables {
         if entry.fingerprint == interface.fingerprint {
             return Ok(());
         }
-        let too_many = || Fault::never(FaultCode::NOT_SENT, "more than 1,024 foreign interfaces on one lane");
+        let too_many = || Fault::never(FaultCode::NOT_SENT, naming::NO_ROOM);
         if !outgoing::names_fit(interface) {
             let text = "the interface has more method names than a frame carries";
             return Err(Fault::never(FaultCode::NOT_SENT, text));
         }
         let outbox = &mut self.lanes[lane];
-        let body = outbox.numbering_to_tell(interface, NAMES_MAX).ok_or_else(too_many)?;
+        let body = outbox.telling.tell_of_answer(interface).ok_or_else(too_many)?;
         let flags = wire::flag::ON_ANSWER;
         let head = Head { kind: Kind::Names, flags, method: 0, call: CallId(0), object };
         wire::put_frame(outbox.buffer(), &head, &Options::default(), &body);
@@ -155,8 +155,8 @@ impl Tables {
 /// The host's side.
 impl Tables {
     pub(super) fn receive_numbering(&mut self, lane: usize, frame: &Frame) -> Result<(), Violation> {
-        let numbering = self.lanes[lane].numbering_told(&frame.body, NAMES_MAX);
-        self.kept.set_numbering(lane, CallId(frame.head.object.0), numbering.ok_or(Violation::BadNumbering)?)
+        let numbering = self.lanes[lane].heard.list(&frame.body).map_err(|_| Violation::BadNumbering)?;
+        self.kept.set_numbering(lane, CallId(frame.head.object.0), numbering)
     }
 
     pub(super) fn receive_finish(

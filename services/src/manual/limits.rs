@@ -135,8 +135,9 @@
 //! # What a host can be made to hold
 //!
 //! For one connection: `connection_permits` KiB of unanswered calls, and for each lane `outbox_max` and the answers of
-//! what runs. For all of them together, `memory_max`: it counts the frames of calls from their arrival to their answer
-//! what waits to be written, and what has come on streams and was not taken, as
+//! what runs. For all of them together, `memory_max`: it counts the frames of calls from their arrival to their answer,
+//! what waits to be written, results that were not fetched among it, what has come on streams and was not taken, and what is kept of method
+//! names above 16 KiB a lane, as
 //! [`NodeStats::memory`](crate::NodeStats::memory) shows it. What handlers make of their arguments is theirs to bound. For each stream of the peer that somebody holds: its window (64 KiB, and all of them
 //! together `stream_pool` more), and one item of up to `item_max` for which somebody waits.
 //!

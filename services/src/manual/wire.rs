@@ -81,7 +81,7 @@
 //!
 //! | kind | | direction | uses | meaning |
 //! |---|---|---|---|---|
-//! | 1 | Names | holder → host | flags, object; body: array of strings | "my method numbers, on this lane, for every object with the interface of this one" |
+//! | 1 | Names | holder → host | flags, object; body: array of strings, or the fingerprint of one | "my method numbers, on this lane, for every object with the interface of this one" |
 //! | 2 | Call | holder → host | flags, method, call, object; body | a request, answered exactly once |
 //! | 3 | Notice | holder → host | flags, method, object (call is 0); body | a request that is not answered but counted by Done |
 //! | 4 | Cancel | holder → host | call | stop it; ignored if it is not running |
@@ -219,8 +219,13 @@
 //! A method's number is its place in the trait, from 0. A holder whose own list of names has another
 //! fingerprint than the import sends Names with its own list before its first such call on that lane; the
 //! numbers of its calls to every object with that fingerprint are places in that list from then on, until it
-//! sends another; an empty list takes the last one back, and the numbers are the host's own. A name that the host lacks is answered NoSuchMethod, call by call. At most 1,024 interfaces
-//! on a lane may be named so. Names for an object that was not handed out are a violation.
+//! sends another; an empty list takes the last one back, and the numbers are the host's own. A list that was told before on that lane, for
+//! whatever object, may be named by its fingerprint as an integer instead. A name that the host lacks is answered NoSuchMethod, call by
+//! call. Names for an object that was not handed out, and a fingerprint of no list that was told, are violations.
+//!
+//! The host keeps the lists of a lane until it ends: at most 1,024, in force for at most 1,024 interfaces, and 16 MiB of them, where a name counts
+//! its bytes and 256 more, in each list and once more for each interface for which its list is in force. More is a violation; a caller counts
+//! likewise, and sends no call that would need more.
 //!
 //! # Import and export (N4, N5)
 //!
@@ -266,8 +271,8 @@
 //! the object before the Reply is written; later ones go to it directly. A result that is an object of the
 //! caller or of a third node is one like others: the host passes the calls on. If the call fails, or its result is no proxy, they are answered `broken promise`, with the cause as text, never ran. They cost permits of the connection as others do, and
 //! instead of the object's one of 64 that each kept answer has (W<sub>o</sub> = 64 and R = 32 in the rule above); more is a violation.
-//! Before the first of them, Names with flag 64 tells the caller's method numbers for this answer: the array of names the first time for an
-//! interface on that lane, later its fingerprint as an integer is enough. When nobody holds the promise and nothing sent on it is unanswered,
+//! Before the first of them, Names with flag 64 tells the caller's method numbers for this answer, as above: in full the first time for an
+//! interface on that lane, later by its fingerprint. When nobody holds the promise and nothing sent on it is unanswered,
 //! the holder sends Finish, once; only then, and with its answer, is the number of the call free again. A call on an answer that is not kept,
 //! Finish of one, Finish while calls on it are unanswered, and more than 4,096 kept answers on a lane are violations. A Cancel ends a call that
 //! waits for an answer at once.

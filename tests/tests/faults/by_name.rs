@@ -149,6 +149,59 @@ fn a_description_of_other_methods_than_the_reference_said_is_told_to_the_peer_by
     });
 }
 
+mod two_ages {
+    use duologue::prelude::*;
+
+    #[service(name = "Clock")]
+    pub(super) trait Old {
+        fn tick(&self) -> u8;
+    }
+
+    #[service(name = "Clock")]
+    pub(super) trait New {
+        fn wind(&self) -> u8;
+        fn tick(&self) -> u8;
+    }
+}
+
+#[test]
+fn callers_of_two_ages_who_take_turns_tell_their_names_once() {
+    run(async {
+        let server = Server::bind();
+        let node = small().start().await.unwrap();
+        let (connection, mut peer) =
+            tokio::join!(node.connect(server.target()).into_future(), server.accept());
+        let connection = connection.unwrap();
+        let shown = async |peer: &mut Peer| {
+            let asked = peer.lane.frame().await;
+            let opened = b"\x81\xa2Ok\x94\xa5Clock\x90\x01\xd5\x01\0\0";
+            let reply =
+                Frame::bare(kind::REPLY, asked.call, 0).with_body(*opened).with_refs([Ref::export(3)]);
+            peer.lane.put(reply.to_bytes()).await;
+        };
+        let (old, ()) = tokio::join!(connection.root::<two_ages::OldProxy>(), shown(&mut peer));
+        let (new, ()) = tokio::join!(connection.root::<two_ages::NewProxy>(), shown(&mut peer));
+        let (old, new) = (old.unwrap(), new.unwrap());
+        let mut told = Vec::new();
+        for round in 0..3 {
+            for (calling, method) in [(old.tick(), 0), (new.tick(), 1)] {
+                let calling = tokio::spawn(calling.into_future());
+                let names = peer.lane.frame().await;
+                assert_eq!((names.kind, names.object), (kind::NAMES, 3));
+                match round {
+                    0 => told.push(names.value::<Vec<String>>().join(" ")),
+                    _ => assert_eq!(names.body.len(), 9, "a fingerprint"),
+                }
+                let call = peer.lane.frame().await;
+                assert_eq!((call.kind, call.method), (kind::CALL, method));
+                peer.lane.put(Frame::bare(kind::REPLY, call.call, 0).with_body(*b"\x07").to_bytes()).await;
+                assert_eq!(calling.await.unwrap(), Ok(7));
+            }
+        }
+        assert_eq!(told, ["tick", "wind tick"]);
+    });
+}
+
 #[test]
 fn a_peer_without_descriptions_is_told_from_one_that_refuses() {
     run(async {

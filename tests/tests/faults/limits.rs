@@ -3,9 +3,11 @@
 use duologue::prelude::*;
 use duologue::{Config, ConnectError, Ran, StreamSender};
 use duologue_tests::events::Gate;
+use duologue_tests::hostile::{Frame, Peer, fault, kind};
 use duologue_tests::nodes::{begin_all, dial, listen, run, small};
+use duologue_tests::probe::method;
 
-use crate::small_of;
+use crate::{Victim, small_of};
 
 #[service]
 trait Turnstile {
@@ -214,5 +216,27 @@ fn what_waits_in_streams_counts_against_the_memory_of_the_node() {
         assert_eq!(shelf.read().await, Ok(400_000));
         drop((full, empty, shelf));
         server.until(|stats| stats.memory == 0).await;
+    });
+}
+
+#[test]
+fn results_that_nobody_fetches_count_against_the_memory_of_the_node() {
+    const RESULT: u64 = 1 << 20;
+    run(async {
+        let mut config = Config::default();
+        config.memory_max = 3 * RESULT / 2;
+        let victim = Victim::with(config).await;
+        let mut peer = Peer::dial(victim.address()).await;
+        let root = peer.root().await;
+        for call in 0..2 {
+            let announced = peer.lane.ask(&Frame::call(call, root, method::BYTES, &(RESULT as u32,))).await;
+            assert_eq!(announced.kind, kind::REPLY);
+        }
+        victim.node.until(|stats| stats.memory > 2 * RESULT).await;
+        let refused = peer.lane.ask(&Frame::call(2, root, method::BYTES, &(1,))).await;
+        assert_eq!((refused.kind, refused.method), (kind::FAULT, fault::OVERLOADED));
+        assert_eq!(victim.neighbour.probe.add(1, 2).await, Ok(3), "who holds little is served on");
+        peer.link.close(0, "");
+        victim.node.until(|stats| stats.memory == 0).await;
     });
 }
