@@ -28,8 +28,9 @@ use crate::tables::{CallKey, Callee, Events, Tables, Wakers};
 use crate::values;
 use crate::wire::{CallId, ObjectId, Reference, StreamId};
 
-/// How much longer than its deadline a call waits for what its host has to say of it, beside the way there and back.
-const GRACE: Duration = Duration::from_millis(20);
+/// How much longer than its deadline a call waits for what its host has to say of it, beside the way there and back: as long as a
+/// busy machine may keep a thread from running. Nothing obliges a peer to speak in time, so it is not for ever.
+const GRACE: Duration = Duration::from_millis(100);
 
 /// The same, however long the way is.
 const GRACE_MAX: Duration = Duration::from_millis(250);

@@ -94,8 +94,6 @@ pub(crate) struct Turn {
     exclusive: bool,
     /// Holders with a token.
     named: u32,
-    /// The method of the holder that left last while others waited.
-    former: Option<u16>,
     /// The tokens of all holders: only while there are many and somebody with a path has asked.
     index: Option<Box<HashSet<Token>>>,
 }
@@ -117,7 +115,6 @@ impl Turn {
             waiters: List::EMPTY,
             exclusive: false,
             named: 0,
-            former: None,
             index: None,
         }
     }
@@ -161,19 +158,21 @@ impl Turn {
             return;
         };
         let at = ticket.slot() as u32;
-        match slot.state {
+        let former = match slot.state {
             State::Free => return,
-            State::Waiting => self.waiters.unlink(&mut self.slots, at),
-            State::Holding => {
-                if self.waiters.len > 0 {
-                    self.former = Some(slot.method);
-                }
-                self.exit(at);
+            State::Waiting => {
+                self.waiters.unlink(&mut self.slots, at);
+                None
             }
-        }
+            State::Holding => {
+                let method = slot.method;
+                self.exit(at);
+                Some(method)
+            }
+        };
         self.give_slot_back(at);
         if self.waiters.len > 0 {
-            self.start_waiters(started);
+            self.start_waiters(former, started);
         }
     }
 
@@ -188,9 +187,10 @@ impl Turn {
         self.holders.iter(&self.slots).map(move |at| self.place(at))
     }
 
-    /// The method of the call that those who waited last were waiting for.
-    pub(crate) fn former(&self) -> Option<u16> {
-        self.former
+    /// The method of the call that gave the turn to this one, which had waited for it.
+    pub(crate) fn former(&self, ticket: Ticket) -> Option<u16> {
+        let slot = self.slots.get(ticket.slot()).filter(|slot| slot.serial == ticket.serial())?;
+        slot.former
     }
 
     /// The call that has this ticket, while it has it.
@@ -240,7 +240,7 @@ impl Turn {
     }
 
     /// Lets those in who may hold the turn now, from the head of the queue on.
-    fn start_waiters(&mut self, started: &mut Vec<Ticket>) {
+    fn start_waiters(&mut self, former: Option<u16>, started: &mut Vec<Ticket>) {
         while self.waiters.head != NIL {
             let at = self.waiters.head;
             let slot = &mut self.slots[at as usize];
@@ -251,7 +251,7 @@ impl Turn {
             if held {
                 return;
             }
-            slot.state = State::Holding;
+            (slot.state, slot.former) = (State::Holding, former);
             self.waiters.unlink(&mut self.slots, at);
             self.hold(at);
             started.push(self.ticket(at));
@@ -289,7 +289,16 @@ impl Turn {
 
     fn take_slot(&mut self, method: u16, access: Access, token: Option<Token>, state: State) -> u32 {
         self.serial = self.serial.wrapping_add(1);
-        let slot = Slot { token, serial: self.serial, previous: NIL, next: NIL, method, access, state };
+        let slot = Slot {
+            token,
+            serial: self.serial,
+            previous: NIL,
+            next: NIL,
+            method,
+            former: None,
+            access,
+            state,
+        };
         if self.free == NIL {
             self.slots.push(slot);
             return self.slots.len() as u32 - 1;
@@ -321,8 +330,9 @@ struct Slot {
     serial: u32,
     previous: u32,
     next: u32,
-    /// For messages only.
+    /// For messages only, as is the method of whoever gave it the turn.
     method: u16,
+    former: Option<u16>,
     access: Access,
     state: State,
 }

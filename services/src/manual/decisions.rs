@@ -50,7 +50,7 @@
 //! # A moment beyond the deadline
 //!
 //! At its deadline a call that was sent is cancelled, and its caller then waits for the host's answer a
-//! moment longer: two round trips and 20 ms, at most 250 ms in all. The host's own clock has ended the call at the
+//! moment longer: two round trips and 100 ms, at most 250 ms in all. The host's own clock has ended the call at the
 //! same time, and knows what the caller cannot: whether it ran, and who held the turn that it waited for. A
 //! host that says nothing in that time leaves the caller with "unknown". To end the call earlier at the host
 //! would have told as much, but a call of 100 ms would sometimes have failed after 98.

@@ -81,8 +81,8 @@ impl<S> Inner<S> {
     /// Who holds the turn that a call waits for; who held it, if it was given to the call itself, which has not started.
     pub(super) fn holder(&self, call: &Incoming, ticket: Option<Ticket>) -> Option<String> {
         let turn = self.turn.borrow();
-        if ticket.is_some_and(|ticket| turn.holds(ticket)) {
-            return turn.former().map(|method| call.interface().path(method));
+        if let Some(ticket) = ticket.filter(|&ticket| turn.holds(ticket)) {
+            return turn.former(ticket).map(|method| call.interface().path(method));
         }
         let mut holders = turn.holders();
         let first = call.interface().path(holders.next()?.method);

@@ -56,6 +56,25 @@ fn a_writer_runs_alone() {
 }
 
 #[test]
+fn who_waited_knows_who_gave_it_the_turn_and_nobody_else_is_blamed() {
+    let mut turn = Turn::new();
+    let first = entered(turn.arrive_as(1, WRITE, token(1), &[]));
+    let second = waits(turn.arrive_as(2, WRITE, token(2), &[]));
+    let reader = waits(turn.arrive_as(3, READ, token(3), &[]));
+    assert_eq!([first, second].map(|ticket| turn.former(ticket)), [None, None]);
+    leave(&mut turn, first);
+    leave(&mut turn, second);
+    assert_eq!(turn.former(reader), Some(2));
+    let late = entered(turn.arrive_as(4, READ, token(4), &[]));
+    assert_eq!(turn.former(late), None, "it waited for nobody");
+    // Who gives up waiting held nothing.
+    let writer = waits(turn.arrive_as(5, WRITE, token(5), &[]));
+    let behind = waits(turn.arrive_as(6, READ, token(6), &[]));
+    assert_eq!(leave(&mut turn, writer), [behind]);
+    assert_eq!(turn.former(behind), None);
+}
+
+#[test]
 fn both_start_in_the_order_of_their_arrival() {
     let mut turn = Turn::new();
     let reader = entered(turn.arrive(READ, token(1), &[]));
