@@ -1,7 +1,9 @@
 //! What comes back for a call: a body, a local value, or a fault.
 
+mod courier;
 mod waiter;
 
+pub(crate) use courier::{Round, wake_soon};
 pub(crate) use waiter::{Awaited, Missing, Waiter, channel};
 
 use std::any::Any;

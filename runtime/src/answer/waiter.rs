@@ -12,6 +12,7 @@ use std::task::{Context, Poll, Waker};
 use parking_lot::Mutex;
 
 use super::Answer;
+use super::courier::{Round, Via};
 
 /// What both ends share.
 #[derive(Debug)]
@@ -26,7 +27,7 @@ const ROOM: usize = (128 - 2 * size_of::<usize>() - size_of::<Mutex<State>>()) /
 #[derive(Debug)]
 enum State {
     Empty,
-    Awaited(Waker),
+    Awaited(Waker, Via),
     Answered(Answer),
     /// The answer was taken, or whoever had to give it went away.
     Over,
@@ -58,7 +59,14 @@ impl Waiter {
     /// Gives the answer. Wakes whoever awaits it.
     pub(crate) fn send(mut self, answer: Answer) {
         if let Some(place) = self.0.take() {
-            place.put(State::Answered(answer));
+            place.put(State::Answered(answer), None);
+        }
+    }
+
+    /// The same; whoever is to be woken goes with the others of the round.
+    pub(crate) fn send_in(mut self, answer: Answer, round: &mut Round) {
+        if let Some(place) = self.0.take() {
+            place.put(State::Answered(answer), Some(round));
         }
     }
 }
@@ -66,22 +74,25 @@ impl Waiter {
 impl Drop for Waiter {
     fn drop(&mut self) {
         if let Some(place) = self.0.take() {
-            place.put(State::Over);
+            place.put(State::Over, None);
         }
     }
 }
 
 impl Place {
     /// The first word counts.
-    fn put(&self, word: State) {
+    fn put(&self, word: State, round: Option<&mut Round>) {
         let mut state = self.state.lock();
         let former = match &*state {
-            State::Empty | State::Awaited(_) => std::mem::replace(&mut *state, word),
+            State::Empty | State::Awaited(..) => std::mem::replace(&mut *state, word),
             State::Answered(_) | State::Over => return,
         };
         drop(state);
-        if let State::Awaited(waker) = former {
-            waker.wake();
+        if let State::Awaited(waker, via) = former {
+            match round {
+                Some(round) => round.add(waker, via),
+                None => waker.wake(),
+            }
         }
     }
 }
@@ -91,7 +102,7 @@ impl Awaited {
     pub(crate) fn try_recv(&mut self) -> Result<Answer, Missing> {
         let mut state = self.0.state.lock();
         match &*state {
-            State::Empty | State::Awaited(_) => return Err(Missing::NotYet),
+            State::Empty | State::Awaited(..) => return Err(Missing::NotYet),
             State::Answered(_) | State::Over => {}
         }
         match std::mem::replace(&mut *state, State::Over) {
@@ -107,8 +118,11 @@ impl Future for Awaited {
     fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
         let mut state = self.0.state.lock();
         match &mut *state {
-            State::Empty => *state = State::Awaited(cx.waker().clone()),
-            State::Awaited(waker) => waker.clone_from(cx.waker()),
+            State::Empty => *state = State::Awaited(cx.waker().clone(), Via::here()),
+            State::Awaited(waker, via) => {
+                waker.clone_from(cx.waker());
+                *via = Via::here();
+            }
             over => {
                 return Poll::Ready(match std::mem::replace(over, State::Over) {
                     State::Answered(answer) => Ok(answer),

@@ -14,7 +14,7 @@ use tokio::time::Instant;
 
 use super::Ended;
 use super::actor::ConnectionAddr;
-use crate::answer::Waiter;
+use crate::answer::{Round, Waiter, wake_soon};
 use crate::call::Request;
 use crate::error::Fault;
 use crate::node::budget::Account;
@@ -214,8 +214,11 @@ impl Shared {
 
     /// Gives answers to their callers, and drops what is no longer needed.
     pub(crate) fn answer(&self, events: &mut Events) {
-        for (waiter, answer) in events.answers.drain(..) {
-            waiter.send(answer);
+        if !events.answers.is_empty() {
+            let mut round = Round::default();
+            for (waiter, answer) in events.answers.drain(..) {
+                waiter.send_in(answer, &mut round);
+            }
         }
         if !events.shells.is_empty() {
             self.shells.notify_waiters();
@@ -246,7 +249,9 @@ impl Shared {
             let started = tables.start(slot, id, request, waiter, now_ms);
             (started, tables.take_wakers(), tables.lanes.is_open_due())
         };
-        wake(wakers);
+        if !wakers.is_empty() {
+            wake_soon(wakers);
+        }
         if lanes_due {
             self.lanes_due.notify_one();
         }
