@@ -352,7 +352,8 @@ impl Shared {
         outcome: Result<(Vec<u8>, &[Handle]), Fault>,
     ) {
         let mut anew = None;
-        let outcome = self.registered(outcome, &mut anew);
+        let hands_over = matches!(&outcome, Ok((_, handles)) if !handles.is_empty());
+        let outcome = if hands_over { self.registered(outcome, &mut anew) } else { outcome };
         let wakers = {
             let mut tables = self.tables.lock();
             tables.finish(lane, call, callee, cost, outcome);

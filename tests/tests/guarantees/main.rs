@@ -9,6 +9,7 @@ mod attributes;
 mod bodies;
 mod borrow;
 mod bytes;
+mod callers;
 mod cancel;
 mod crossing;
 mod deadlines;
