@@ -3,7 +3,9 @@
 //! What is shown, after any order of deliveries: the invariants I1 to I6 of the manual's wire page for honest
 //! peers ([`check`], [`book`], [`watch`]), I9 for a hostile one ([`hostile`]), and that each of the deliberate
 //! breaks in [`Mutation`] is noticed. What is not: the turn (I7, I8: `turn/walks.rs`) and freedom from deadlocks
-//! over permits (`permits/nesting.rs`).
+//! over permits (`permits/nesting.rs`). Nor references that go over several connections: each connection has tables of its own, which share
+//! nothing but handles, so that two of them are all a walk needs; what passes between is an object like any other here, and the simulated
+//! tests send it over three nodes.
 //!
 //! `DUOLOGUE_SEEDS=60000` runs the full number (a minute on 2 cores with `--release`); `DUOLOGUE_SEED=n` repeats one.
 

@@ -7,7 +7,8 @@ use std::task::Context;
 
 use super::book::Book;
 use super::flow::Bell;
-use crate::proxy::{Handle, Target};
+use crate::proxy::{Handle, ImportKey, Target};
+use crate::tables::Tables;
 
 /// One wait for `closed()`; it holds the reference.
 pub(super) struct Watch {
@@ -15,6 +16,8 @@ pub(super) struct Watch {
     bell: Arc<Bell>,
     told: bool,
     remote: bool,
+    /// Of a remote reference.
+    import: Option<ImportKey>,
     /// The object; `None` if it was gone before.
     key: Option<u64>,
 }
@@ -27,10 +30,14 @@ impl Watch {
             Target::Local(object) => (false, Some(object.key())),
             Target::Lazy(_) | Target::Dead | Target::Stream(_) => (false, None),
         };
+        let import = match handle.target() {
+            Target::Remote(import) => Some(import.key()),
+            _ => None,
+        };
         let closed = Box::pin(async move {
             handle.closed().await;
         });
-        let mut watch = Watch { closed, bell: Arc::default(), told: false, remote, key };
+        let mut watch = Watch { closed, bell: Arc::default(), told: false, remote, import, key };
         watch.poll();
         watch
     }
@@ -38,6 +45,13 @@ impl Watch {
     fn poll(&mut self) {
         let bell = self.bell.silent();
         self.told = self.closed.as_mut().poll(&mut Context::from_waker(&bell)).is_ready();
+    }
+
+    /// Whoever waits for the end of an import is woken when it ends, and not by what happens to end later.
+    pub(super) fn check_now(&self, tables: &Tables) {
+        let sleeps = !self.told && !self.bell.was_rung();
+        let ended = self.import.is_some_and(|import| !tables.imports.is_current(import));
+        assert!(!(sleeps && ended), "I6: a watcher of {:?} sleeps on, and its import has ended", self.key);
     }
 
     /// Once all under way has arrived, exactly the watchers of what is gone have been told, without asking.

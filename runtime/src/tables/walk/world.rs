@@ -325,6 +325,7 @@ impl World {
         run_tasks();
         for peer in &mut self.peers {
             peer.collect(&mut self.dice);
+            peer.tables(|tables| peer.watches.iter().for_each(|watch| watch.check_now(tables)));
         }
         self.own_lanes();
     }
