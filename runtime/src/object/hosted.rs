@@ -23,7 +23,7 @@ use tokio::time::{Sleep, sleep_until};
 
 use super::backtrace::with_backtrace;
 use super::context::{CallContext, Stop, enter, poll_in};
-use super::local::Fate;
+use super::fate::Fate;
 use super::starts::Starts;
 use super::{Hook, Incoming, Shape};
 use crate::connection::Connection;

@@ -3,16 +3,14 @@
 use std::any::{Any, TypeId};
 use std::marker::PhantomData;
 use std::panic::{AssertUnwindSafe, catch_unwind};
-use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
-use std::sync::{Arc, OnceLock, Weak};
+use std::sync::{Arc, Weak};
 
 use actix::dev::channel;
 use actix::{Actor, Addr, Context, Handler, Message};
-use parking_lot::Mutex;
 use smallvec::{SmallVec, smallvec};
-use tokio::sync::watch;
 use tokio::time::Instant;
 
+use super::fate::Fate;
 use super::hosted::panic_text;
 use super::make::{Again, Make};
 use super::{CallContext, Delivery, Dispatch, Hosted, Incoming, Interface, Recovery, Replier, Stop};
@@ -20,7 +18,7 @@ use crate::connection::{Connection, Shared};
 use crate::descriptor::Described;
 use crate::error::{Fault, Ran};
 use crate::node::Worker;
-use crate::proxy::{Handle, LET_GO, Proxy};
+use crate::proxy::{Handle, Proxy};
 use crate::values::ArgsIn;
 use crate::wire::FaultCode;
 
@@ -35,154 +33,12 @@ struct Inner {
     fate: Arc<Fate>,
 }
 
-/// How an object ends, and who is to be told. It is there before the object and after it.
-pub struct Fate {
-    key: AtomicU64,
-    dead: watch::Sender<Option<Arc<str>>>,
-    /// Calls in its mailbox, and those that wait for their turn.
-    queued: AtomicUsize,
-    queue_max: AtomicUsize,
-    told: Mutex<Told>,
-    /// Nobody is to wait for calls that are under way.
-    revoked: AtomicBool,
-    /// Once it has been started.
-    object: OnceLock<Weak<Inner>>,
-}
+/// The same, while somebody else holds it.
+pub(super) struct WeakObject(Weak<Inner>);
 
-/// Who is told that an object has ended.
-#[derive(Default)]
-struct Told {
-    connections: Vec<Weak<Shared>>,
-    /// Objects that end with it.
-    relays: Vec<Weak<Fate>>,
-}
-
-static NEXT_KEY: AtomicU64 = AtomicU64::new(1);
-
-/// A number for an object that no other has.
-pub(crate) fn fresh_key() -> u64 {
-    NEXT_KEY.fetch_add(1, Ordering::Relaxed)
-}
-
-impl Fate {
-    pub(crate) fn new() -> Arc<Fate> {
-        let (dead, _) = watch::channel(None);
-        Arc::new(Fate {
-            key: AtomicU64::new(fresh_key()),
-            dead,
-            queued: AtomicUsize::new(0),
-            queue_max: AtomicUsize::new(usize::MAX),
-            told: Mutex::default(),
-            revoked: AtomicBool::new(false),
-            object: OnceLock::new(),
-        })
-    }
-
-    /// At most so many calls wait in line; said when the object is started.
-    fn bound(&self, queue_max: usize) {
-        self.queue_max.store(queue_max, Ordering::Relaxed);
-    }
-
-    fn queue_max(&self) -> usize {
-        self.queue_max.load(Ordering::Relaxed)
-    }
-
-    /// Takes so many calls in line; how many of them find no place.
-    fn enqueue(&self, count: usize) -> usize {
-        let before = self.queued.fetch_add(count, Ordering::Relaxed);
-        let beyond = (before + count).saturating_sub(self.queue_max()).min(count);
-        self.dequeue(beyond);
-        beyond
-    }
-
-    /// A call waits for its turn.
-    pub(crate) fn queue_one(&self) {
-        self.queued.fetch_add(1, Ordering::Relaxed);
-    }
-
-    /// So many calls wait no more.
-    pub(crate) fn dequeue(&self, count: usize) {
-        if count > 0 {
-            self.queued.fetch_sub(count, Ordering::Relaxed);
-        }
-    }
-
-    pub(crate) fn key(&self) -> u64 {
-        self.key.load(Ordering::Relaxed)
-    }
-
-    pub(crate) fn reason(&self) -> Option<Arc<str>> {
-        self.dead.borrow().clone()
-    }
-
-    /// The object, if it was started and has not ended, and if anybody holds it.
-    pub(crate) fn object(&self) -> Option<LocalObject> {
-        let object = LocalObject(self.object.get()?.upgrade()?);
-        (!object.is_dead()).then_some(object)
-    }
-
-    /// Waits until the object has ended; why it did.
-    pub(crate) async fn ended(&self) -> Arc<str> {
-        let mut dead = self.dead.subscribe();
-        match dead.wait_for(Option::is_some).await {
-            Ok(reason) => reason.clone().unwrap_or_default(),
-            Err(_) => "it has ended".into(),
-        }
-    }
-
-    /// The object has ended; every connection that holds it is told. The first reason counts.
-    pub(crate) fn die(&self, reason: &str) {
-        let reason: Arc<str> = reason.into();
-        if !self.settle(&reason) {
-            return;
-        }
-        let told = std::mem::take(&mut *self.told.lock());
-        for shared in told.connections.iter().filter_map(Weak::upgrade) {
-            shared.object_died(self.key(), &reason);
-        }
-        for relay in told.relays.iter().filter_map(Weak::upgrade) {
-            relay.die(&reason);
-        }
-    }
-
-    /// Calls that went through are given up, not only those that come from now on.
-    pub(super) fn revoke(&self) {
-        self.revoked.store(true, Ordering::Release);
-    }
-
-    pub(super) fn is_revoked(&self) -> bool {
-        self.revoked.load(Ordering::Acquire)
-    }
-
-    /// Nobody holds the object any more, no connection either.
-    pub(crate) fn let_go(&self) {
-        self.settle(&LET_GO.into());
-    }
-
-    /// False if it was settled before.
-    fn settle(&self, reason: &Arc<str>) -> bool {
-        self.dead.send_if_modified(|dead| {
-            let first = dead.is_none();
-            dead.get_or_insert_with(|| reason.clone());
-            first
-        })
-    }
-
-    /// `relay` ends when this does.
-    pub(super) fn ends(&self, relay: &Arc<Fate>) {
-        let mut told = self.told.lock();
-        told.relays.retain(|r| r.strong_count() > 0);
-        told.relays.push(Arc::downgrade(relay));
-        drop(told);
-        if let Some(reason) = self.reason() {
-            relay.die(&reason);
-        }
-    }
-}
-
-impl std::fmt::Debug for Fate {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        write!(f, "Fate(#{}, {:?})", self.key(), self.reason())
+impl WeakObject {
+    pub(super) fn upgrade(&self) -> Option<LocalObject> {
+        self.0.upgrade().map(LocalObject)
     }
 }
 
@@ -206,8 +62,7 @@ impl LocalObject {
         fate: Arc<Fate>,
     ) -> LocalObject {
         let inner = Arc::new(Inner { interface, descriptor, mailbox, fate });
-        // Set once: a fate is one object's.
-        let _ = inner.fate.object.set(Arc::downgrade(&inner));
+        inner.fate.is_of(WeakObject(Arc::downgrade(&inner)));
         LocalObject(inner)
     }
 
@@ -233,7 +88,7 @@ impl LocalObject {
     /// Takes a number that was promised for it.
     #[cfg(test)]
     pub(crate) fn set_key(&self, key: u64) {
-        self.0.fate.key.store(key, Ordering::Relaxed);
+        self.0.fate.set_key(key);
     }
 
     pub(crate) fn fate(&self) -> &Arc<Fate> {
@@ -273,7 +128,7 @@ impl LocalObject {
     }
 
     pub(crate) fn is_dead(&self) -> bool {
-        self.0.fate.dead.borrow().is_some()
+        self.0.fate.is_settled()
     }
 
     /// Why it is dead, if it is.
@@ -289,12 +144,7 @@ impl LocalObject {
 
     /// Notes that a connection holds it. Without the connection's lock: it takes this object's own.
     pub(crate) fn exported_on(&self, shared: &Arc<Shared>) {
-        let list = &mut self.0.fate.told.lock().connections;
-        if list.iter().any(|s| s.as_ptr() == Arc::as_ptr(shared)) {
-            return;
-        }
-        list.retain(|s| s.strong_count() > 0);
-        list.push(Arc::downgrade(shared));
+        self.0.fate.tells(shared);
     }
 
     /// Calls of peers, in the order they arrived.

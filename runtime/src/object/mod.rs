@@ -5,6 +5,7 @@
 
 pub(crate) mod backtrace;
 mod context;
+mod fate;
 mod forward;
 mod gate;
 mod hosted;
@@ -20,6 +21,8 @@ mod starts;
 
 pub use context::Caller;
 pub(crate) use context::{CallContext, Nested, Stop, aside, current, nested};
+pub use fate::Fate;
+pub(crate) use fate::fresh_key;
 pub(crate) use forward::{HOPS_MAX, forwarder, may_go_on};
 pub use gate::Restriction;
 pub use hosted::Hosted;
@@ -27,8 +30,8 @@ pub(crate) use hosted::Recovery;
 pub(crate) use hosted::panic_text;
 pub use incoming::Incoming;
 pub(crate) use incoming::{Delivery, Replier};
-pub use local::{Fate, LocalObject, host, host_fated, local};
-pub(crate) use local::{Hook, Mailbox, fresh_key, host_with, local_as};
+pub(crate) use local::{Hook, Mailbox, host_with, local_as};
+pub use local::{LocalObject, host, host_fated, local};
 pub use make::Make;
 pub(crate) use passing::Sent;
 pub(crate) use promise::{Promise, Unsettled};

@@ -17,8 +17,9 @@ use smallvec::SmallVec;
 use tokio::sync::oneshot;
 use tokio::time::Instant;
 
+use super::fate::Fate;
 use super::gate::{Gate, Passed};
-use super::local::{Fate, Hook, LocalObject, Mailbox};
+use super::local::{Hook, LocalObject, Mailbox};
 use super::passing::pass;
 use super::{CallContext, Delivery, Incoming, Stop};
 use crate::connection::{Connection, Shared};

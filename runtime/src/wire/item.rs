@@ -62,7 +62,7 @@ fn put_head(out: &mut BytesMut, kind: u8, refs: &[Reference], body_len: usize) {
     out.put_u32_le((1 + table + body_len) as u32);
     out.put_u8(if refs.is_empty() { kind } else { kind | REFS });
     if !refs.is_empty() {
-        super::put_references(out, refs);
+        super::codec::put_references(out, refs);
     }
 }
 
@@ -195,7 +195,7 @@ impl ItemReader {
                         let (kind, left) = (*kind, *left - bytes.len());
                         let mut table = std::mem::take(bytes).freeze();
                         self.stage = Stage::Body { kind, left, bytes: BytesMut::new() };
-                        return Ok(Some(Piece::Table(super::read_references(&mut table)?)));
+                        return Ok(Some(Piece::Table(super::codec::read_references(&mut table)?)));
                     }
                 }
                 Stage::Body { kind, left, bytes } => {

@@ -1,5 +1,7 @@
 //! Golden bytes: a change here is a change of the protocol.
 
+use bytes::BytesMut;
+
 use super::*;
 use smallvec::smallvec;
 
