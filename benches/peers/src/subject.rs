@@ -24,7 +24,9 @@ pub(crate) enum Subject {
     /// Quinn, one stream, a oneshot per call, tasks that await.
     #[value(alias = "raw-rpc")]
     RawQuinn,
-    /// The same over TCP.
+    /// The same in a `#[tokio::main]` program, the connection on the program's own threads.
+    RawQuinnTokio,
+    /// `raw-quinn` over TCP.
     RawTcp,
     /// The same over TCP with TLS.
     RawTls,
@@ -57,7 +59,7 @@ impl Subject {
     /// What encrypts its connections.
     pub(crate) fn encryption(self) -> &'static str {
         match self {
-            Self::RawLimit | Self::RawQuinn => "QUIC",
+            Self::RawLimit | Self::RawQuinn | Self::RawQuinnTokio => "QUIC",
             Self::RawTcp => "nothing",
             Self::RawTls => "TLS",
             #[cfg(feature = "duologue")]
@@ -67,7 +69,7 @@ impl Subject {
 
     /// Whether it is there to show what is possible, and not a library one could use.
     pub(crate) fn hand_written(self) -> bool {
-        matches!(self, Self::RawLimit | Self::RawQuinn | Self::RawTcp | Self::RawTls)
+        matches!(self, Self::RawLimit | Self::RawQuinn | Self::RawQuinnTokio | Self::RawTcp | Self::RawTls)
     }
 
     /// Why a work is a dash for it.
@@ -92,7 +94,9 @@ impl Subject {
     /// Serves until standard input is closed, then says how much processor time that took.
     pub(crate) fn serve(self, options: Options) -> Result<(), Fault> {
         match self {
-            Self::RawLimit | Self::RawQuinn => one_thread()?.block_on(run::serve::<Quinn>(options)),
+            Self::RawLimit | Self::RawQuinn | Self::RawQuinnTokio => {
+                one_thread()?.block_on(run::serve::<Quinn>(options))
+            }
             Self::RawTcp => one_thread()?.block_on(run::serve::<Tcp<false>>(options)),
             Self::RawTls => one_thread()?.block_on(run::serve::<Tcp<true>>(options)),
             #[cfg(feature = "duologue")]
@@ -108,6 +112,9 @@ impl Subject {
             Self::RawLimit => one_thread()?.block_on(raw::limit::client(at, plan)),
             Self::RawQuinn => {
                 one_thread()?.block_on(run::client::<Quinn>(at, options, plan, |c| tokio::spawn(c.run())))
+            }
+            Self::RawQuinnTokio => {
+                many_threads()?.block_on(run::client::<Quinn>(at, options, plan, |c| tokio::spawn(c.run())))
             }
             Self::RawTcp => {
                 let client = run::client::<Tcp<false>>(at, options, plan, |c| tokio::spawn(c.run()));
@@ -148,7 +155,6 @@ fn one_thread() -> Result<Runtime, Fault> {
     Ok(Builder::new_current_thread().enable_all().build()?)
 }
 
-#[cfg(feature = "duologue")]
 fn many_threads() -> Result<Runtime, Fault> {
     Ok(Builder::new_multi_thread().enable_all().build()?)
 }
