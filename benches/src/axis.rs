@@ -26,8 +26,8 @@ pub enum Axis {
 }
 
 impl Axis {
-    /// Where lanes of their own stand among numbers of shared ones: beyond the most there may be.
-    pub const OWN_LANES: f64 = Lanes::SHARED_MAX as f64 + 1.0;
+    /// Where lanes of their own stand among numbers of shared ones: twice the most there may be, clear of it in a plot.
+    pub const OWN_LANES: f64 = 2.0 * Lanes::SHARED_MAX as f64;
 
     /// A value of it for people to read.
     pub(crate) fn show(self, value: f64) -> String {

@@ -49,6 +49,20 @@ pub(super) fn all_points(report: &Report) -> Vec<&Point> {
     report.ceiling.iter().chain(&report.points).collect()
 }
 
+/// Of an open loop: what was asked of it and not done at once.
+fn waits(point: &Point) -> Option<String> {
+    let behind =
+        point.knobs.rate.filter(|_| point.complete && !point.kept_up()).map(|rate| {
+            format!("{} calls a second were due, {} were answered", count(rate), count(point.per_s))
+        });
+    let held_back = (point.held_back > 0).then(|| {
+        let (calls, most) = (count(point.held_back as f64), point.knobs.most_in_words());
+        format!("up to {calls} calls waited to begin, since there may be {most} (--in-flight)")
+    });
+    let said: Vec<String> = behind.into_iter().chain(held_back).collect();
+    (!said.is_empty()).then(|| said.join("; "))
+}
+
 /// A row for each point.
 pub(super) fn points(report: &Report) -> Grid {
     let points = all_points(report);
@@ -160,23 +174,7 @@ pub(super) fn notes(report: &Report) -> Vec<String> {
         for failure in &point.failures {
             notes.push(format!("{label}: {} × {}", failure.count, failure.text));
         }
-        if let Some(rate) = point.knobs.rate
-            && point.complete
-            && !point.kept_up()
-        {
-            notes.push(format!(
-                "{label}: {} calls a second were due, {} were answered: the others had to wait",
-                count(rate),
-                count(point.per_s)
-            ));
-        }
-        if point.held_back > 0 {
-            notes.push(format!(
-                "{label}: up to {} calls waited to begin, since there may be {} (--in-flight)",
-                count(point.held_back as f64),
-                point.knobs.most_in_words(),
-            ));
-        }
+        notes.extend(waits(point).map(|waits| format!("{label}: {waits}")));
     }
     for (end, missing) in [
         ("client", all_points(report).iter().find_map(|p| p.client.missing.clone())),

@@ -16,9 +16,6 @@ pub(super) struct Chart {
     pub(super) plot: Plot,
 }
 
-/// Words that fit below a plot.
-const WORDS_MAX: usize = 9;
-
 /// Those that a report has figures for.
 pub(super) fn charts(report: &Report, baseline: Option<&Report>) -> Vec<Chart> {
     let by_axis = report.axis.filter(|_| report.points.len() > 1);
@@ -62,7 +59,7 @@ fn throughput(report: &Report, axis: Axis, baseline: Option<&Report>) -> Option<
     let most = lines.iter().flat_map(|line| &line.points).map(|(_, y)| *y).fold(0.0, f64::max);
     let plot = Plot {
         title: name.to_owned(),
-        x: along(report, axis),
+        x: along(axis, report, baseline),
         x_name: described(axis).to_owned(),
         y: Scale::from_zero(most, |n| format!("{}/s", count(n))),
         lines,
@@ -72,14 +69,17 @@ fn throughput(report: &Report, axis: Axis, baseline: Option<&Report>) -> Option<
 }
 
 /// The values of the axis: side by side by their logarithms, but rates as they are.
-fn along(report: &Report, axis: Axis) -> Scale {
-    let values: Vec<f64> = report.points.iter().filter_map(|p| p.value).collect();
+fn along(axis: Axis, report: &Report, baseline: Option<&Report>) -> Scale {
+    let points = report.points.iter().chain(baseline.into_iter().flat_map(|baseline| &baseline.points));
+    let mut values: Vec<f64> = points.filter_map(|p| p.value).collect();
+    values.sort_by(f64::total_cmp);
+    values.dedup();
     match axis {
         Axis::Rate => {
             let most = values.iter().copied().fold(0.0, f64::max);
             Scale::from_zero(most, count)
         }
-        _ => Scale::log_at(&values, |n| axis.show(n)).at_most(WORDS_MAX),
+        _ => Scale::log_at(&values, |n| axis.show(n)),
     }
 }
 
@@ -126,7 +126,7 @@ fn latency_by_axis(report: &Report, axis: Axis) -> Option<Chart> {
         })
         .collect();
     let y = around(&lines)?;
-    let (x, x_name) = (along(report, axis), described(axis).to_owned());
+    let (x, x_name) = (along(axis, report, None), described(axis).to_owned());
     Some(Chart {
         name,
         how: how.to_owned(),
@@ -224,7 +224,7 @@ fn ends(
     known().next()?;
     Some(Plot {
         title: title.to_owned(),
-        x: Scale::places(points.iter().map(|p| label(report, p)).collect()).at_most(WORDS_MAX),
+        x: Scale::places(points.iter().map(|p| label(report, p)).collect()),
         x_name: report.axis.map_or("work", described).to_owned(),
         y: scale(known().fold(0.0, f64::max)),
         lines: Vec::new(),
@@ -285,6 +285,15 @@ mod tests {
             let dashed = chart.plot.lines.iter().filter(|line| line.dashed).count();
             assert_eq!((dashed, chart.plot.lines.len()), (1, 2));
         }
+    }
+
+    #[test]
+    fn a_baseline_that_goes_further_has_room() {
+        let mut now = samples::curve(1.0);
+        now.points.truncate(2);
+        let charts = charts(&now, Some(&samples::curve(1.0)));
+        let words: Vec<&str> = charts[0].plot.x.ticks.iter().map(|(_, words)| words.as_str()).collect();
+        assert_eq!(words, ["1", "16", "256"]);
     }
 
     #[test]

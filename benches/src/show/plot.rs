@@ -44,10 +44,18 @@ pub(super) struct Bars {
     pub(super) heights: Vec<Option<f64>>,
 }
 
-const WIDTH: u32 = 640;
-const HEIGHT: u32 = 360;
+/// The page stretches a plot to the width there is, down to that of a telephone: words have to be large for the plot.
+const WIDTH: u32 = 500;
+const HEIGHT: u32 = 310;
+/// For the words of the vertical side.
+const LEFT: u32 = 84;
+/// For the last word of the other one.
+const RIGHT: u32 = 36;
+const MARGIN: u32 = 10;
 /// Of words, as plotters counts them.
 const FONT: u32 = 19;
+/// How wide a letter is in it, about.
+const LETTER: f64 = 8.4;
 
 /// Colours that stand for variables: plotters knows only numbers.
 const WORDS: RGBColor = RGBColor(254, 0, 0);
@@ -101,13 +109,14 @@ impl Plot {
 
     fn draw_on(&self, svg: &mut String) -> Result<(), String> {
         let text = |e: &dyn std::fmt::Display| e.to_string();
+        let x = self.x.clone().that_fit(f64::from(WIDTH - LEFT - RIGHT - MARGIN) / LETTER);
         let area = SVGBackend::with_string(svg, (WIDTH, HEIGHT)).into_drawing_area();
         let mut chart = ChartBuilder::on(&area)
-            .margin(10)
-            .margin_right(36)
+            .margin(MARGIN)
+            .margin_right(RIGHT)
             .x_label_area_size(54)
-            .y_label_area_size(84)
-            .build_cartesian_2d(Side(&self.x), Side(&self.y))
+            .y_label_area_size(LEFT)
+            .build_cartesian_2d(Side(&x), Side(&self.y))
             .map_err(|e| text(&e))?;
         let mut mesh = chart.configure_mesh();
         let words = ("sans-serif", FONT).into_font().color(&WORDS);

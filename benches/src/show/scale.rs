@@ -101,10 +101,19 @@ impl Scale {
         nearest.map(|(_, words)| words.clone()).unwrap_or_default()
     }
 
-    /// At most so many words, evenly.
-    pub(super) fn at_most(mut self, words: usize) -> Scale {
-        let every = self.ticks.len().div_ceil(words).max(1);
-        self.ticks = self.ticks.into_iter().step_by(every).collect();
+    /// With the words that stand clear of each other where there is room for so many letters, from the first one on.
+    pub(super) fn that_fit(mut self, letters: f64) -> Scale {
+        let (from, length) = (self.from, self.to - self.from);
+        let mut end = f64::NEG_INFINITY;
+        self.ticks.retain(|(at, words)| {
+            let middle = (at - from) / length * letters;
+            let half = words.chars().count() as f64 / 2.0;
+            let clear = middle - half > end;
+            if clear {
+                end = middle + half + 0.5;
+            }
+            clear
+        });
         self
     }
 }
@@ -171,9 +180,18 @@ mod tests {
     }
 
     #[test]
+    fn words_that_would_lie_on_others_are_left_out() {
+        let scale = Scale::places((0..10).map(|n| format!("{n} k/s")).collect());
+        assert_eq!(words(&scale.clone().that_fit(60.0)).len(), 10);
+        assert_eq!(words(&scale.clone().that_fit(40.0)), ["0 k/s", "2 k/s", "4 k/s", "6 k/s", "8 k/s"]);
+        assert_eq!(words(&scale.that_fit(3.0)), ["0 k/s"]);
+        let values = Scale::log_at(&[1.0, 1_000.0, 1_001.0, 1_000_000.0], |n| n.to_string());
+        assert_eq!(words(&values.that_fit(50.0)), ["1", "1000", "1000000"]);
+    }
+
+    #[test]
     fn things_side_by_side_have_their_names_in_the_middle() {
         let scale = Scale::places(vec!["a".to_owned(), "b".to_owned(), "c".to_owned()]);
         assert_eq!((scale.to, scale.place(1.5), scale.words(1.6)), (3.0, 1.5, "b".to_owned()));
-        assert_eq!(words(&scale.at_most(2)), ["a", "c"]);
     }
 }

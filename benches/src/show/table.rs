@@ -109,8 +109,7 @@ mod tests {
         let text = table(&report, None);
         assert!(
             text.ends_with(
-                "\n1: 20 k calls a second were due, 10 k were answered: the others had to wait\n\
-                 1: up to 12.3 k calls waited to begin, since there may be 1024 calls under way on each connection (--in-flight)\n"
+                "\n1: 20 k calls a second were due, 10 k were answered; up to 12.3 k calls waited to begin, since there may be 1024 calls under way on each connection (--in-flight)\n"
             ),
             "{text}"
         );
