@@ -22,7 +22,8 @@
 //! With many calls under way, two are the call's at its caller (the arguments and the answer's place), one is at the host (the
 //! call's context), one is the reply's there, and one that of an async method's future; what is made for a batch of frames is shared by
 //! the calls in it. A callback is a call the other way. With those of QUIC, which come with its packets, a call has fewer than five in
-//! all with 64 under way (six if the method is async). `benches/tests/allocations.rs` counts them all.
+//! all with 64 under way (six if the method is async). `benches/tests/allocations.rs` holds these sums, and the figures of one at a
+//! time for each end.
 //!
 //! # What keeps it that way
 //!
