@@ -30,6 +30,8 @@ pub(crate) struct Comparison {
     pub(crate) bulk_mib: u64,
     /// Threads of Duologue's server; the hand-written ones have one.
     pub(crate) arbiters: usize,
+    /// Whether the libraries that leave the choice run on one thread.
+    pub(crate) one_thread: bool,
 }
 
 impl Comparison {
@@ -74,30 +76,29 @@ impl Comparison {
     /// One server and one client, from start to end.
     fn measure(&self, subject: Subject, work: Work) -> Result<Report, Fault> {
         let name = subject.name();
-        let server = Process::start(
-            format!("the server of {name}"),
-            &[
-                "server".into(),
-                name.clone(),
-                format!("--work={work}"),
-                format!("--arbiters={}", self.arbiters),
-            ],
-        )?;
+        let threads = self.one_thread.then(|| "--one-thread".to_owned());
+        let mut arguments = vec![
+            "server".into(),
+            name.clone(),
+            format!("--work={work}"),
+            format!("--arbiters={}", self.arbiters),
+        ];
+        arguments.extend(threads.clone());
+        let server = Process::start(format!("the server of {name}"), &arguments)?;
         let at = server.address(GRACE)?;
-        let client = Process::start(
-            format!("the client of {name}"),
-            &[
-                "client".into(),
-                name,
-                format!("--server={}", at.server),
-                format!("--secret={}", at.secret),
-                format!("--server-pid={}", server.id()),
-                format!("--work={work}"),
-                format!("--warm-up={}", self.warm_up.as_secs_f64()),
-                format!("--seconds={}", self.measured.as_secs_f64()),
-                format!("--bulk-mib={}", self.bulk_mib),
-            ],
-        )?;
+        let mut arguments = vec![
+            "client".into(),
+            name.clone(),
+            format!("--server={}", at.server),
+            format!("--secret={}", at.secret),
+            format!("--server-pid={}", server.id()),
+            format!("--work={work}"),
+            format!("--warm-up={}", self.warm_up.as_secs_f64()),
+            format!("--seconds={}", self.measured.as_secs_f64()),
+            format!("--bulk-mib={}", self.bulk_mib),
+        ];
+        arguments.extend(threads);
+        let client = Process::start(format!("the client of {name}"), &arguments)?;
         let within = match work {
             Work::Add { .. } | Work::Echo { .. } | Work::Callbacks { .. } => {
                 self.warm_up + self.measured + GRACE

@@ -5,6 +5,7 @@
 
 mod neighbour;
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use duologue::prelude::*;
@@ -155,7 +156,7 @@ impl<const PLAIN: bool> Client for Calls<PLAIN> {
         Ok(self.calc.callbacks(in_flight, |n: u64| back.answer(n)).timeout(LONGEST).await?)
     }
 
-    async fn bulk(&self, bytes: u64, meter: &Meter) -> Result<(), Fault> {
+    async fn bulk(&self, bytes: u64, meter: &Arc<Meter>) -> Result<(), Fault> {
         let mut pieces = self.calc.bulk(bytes).await?;
         while let Some(piece) = pieces.next_chunk().await {
             if !meter.take(&piece?) {

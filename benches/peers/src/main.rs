@@ -15,6 +15,8 @@ mod load;
 mod memory;
 mod output;
 mod peer;
+#[cfg(feature = "peers")]
+mod peers;
 mod process;
 mod raw;
 mod report;
@@ -62,6 +64,8 @@ enum Command {
         work: Work,
         #[arg(long, default_value = "1")]
         arbiters: usize,
+        #[command(flatten)]
+        threads: Threads,
     },
     /// Be the client of one program, and print its figures as JSON
     Client(Client),
@@ -86,6 +90,8 @@ struct Compare {
     /// Arbiters of Duologue's server
     #[arg(long, default_value = "1")]
     arbiters: usize,
+    #[command(flatten)]
+    threads: Threads,
     /// The Markdown; the JSON goes beside it
     #[arg(long, default_value = "comparison.md")]
     out: PathBuf,
@@ -107,6 +113,15 @@ struct Client {
     work: Work,
     #[command(flatten)]
     time: Time,
+    #[command(flatten)]
+    threads: Threads,
+}
+
+#[derive(Args, Clone, Copy, Debug)]
+struct Threads {
+    /// Run the libraries that leave the choice on one thread at each end; else on one for each core
+    #[arg(long)]
+    one_thread: bool,
 }
 
 #[derive(Args, Clone, Copy, Debug)]
@@ -138,9 +153,11 @@ fn run(command: Command) -> Result<(), Fault> {
             let comparison = compare.comparison()?;
             output::write(&comparison, &comparison.run(), &compare.out)
         }
-        Command::Server { subject, work, arbiters } => subject.serve(options(work, arbiters)),
+        Command::Server { subject, work, arbiters, threads } => {
+            subject.serve(options(work, arbiters, threads))
+        }
         Command::Client(client) => {
-            let Client { subject, server, secret, server_pid, work, time } = client;
+            let Client { subject, server, secret, server_pid, work, time, threads } = client;
             let plan = Plan {
                 work,
                 warm_up: time.warm_up,
@@ -148,7 +165,7 @@ fn run(command: Command) -> Result<(), Fault> {
                 bulk_bytes: time.bulk_mib << 20,
                 server_pid,
             };
-            let report = subject.call(&Address { server, secret }, &options(work, 1), plan)?;
+            let report = subject.call(&Address { server, secret }, &options(work, 1, threads), plan)?;
             process::say(&serde_json::to_string(&report)?)
         }
     }
@@ -170,12 +187,14 @@ impl Compare {
         };
         let Time { seconds, warm_up, bulk_mib } = self.time;
         let (rounds, arbiters) = (self.rounds as usize, self.arbiters);
-        Ok(Comparison { works, subjects, rounds, warm_up, measured: seconds, bulk_mib, arbiters })
+        let Threads { one_thread } = self.threads;
+        Ok(Comparison { works, subjects, rounds, warm_up, measured: seconds, bulk_mib, arbiters, one_thread })
     }
 }
 
-fn options(work: Work, arbiters: usize) -> Options {
-    Options { mtu: work.mtu(), arbiters, in_flight: work.in_flight() }
+fn options(work: Work, arbiters: usize, threads: Threads) -> Options {
+    let Threads { one_thread } = threads;
+    Options { mtu: work.mtu(), arbiters, in_flight: work.in_flight(), one_thread }
 }
 
 /// A length of time between nothing and ten minutes: no run is unbounded.

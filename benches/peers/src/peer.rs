@@ -4,6 +4,7 @@
 
 use std::future::Future;
 use std::net::SocketAddr;
+use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 
 use futures_util::future::try_join_all;
@@ -43,6 +44,8 @@ pub(crate) struct Options {
     pub(crate) arbiters: usize,
     /// Calls that may be under way on a connection: limits are raised where they stand in the way.
     pub(crate) in_flight: u32,
+    /// Whether libraries that leave the choice run on one thread instead of on one for each core.
+    pub(crate) one_thread: bool,
 }
 
 /// A program under test; a value of it is what a client process makes its connections with.
@@ -71,7 +74,7 @@ pub(crate) trait Client: Clone + 'static {
     /// Lets the server call `back`, so many at a time, until one says [`STOP`]; how many it made.
     async fn callbacks(&self, in_flight: u32, back: &'static Back) -> Result<u64, Fault>;
     /// Lets the server send so many bytes, and shows each piece to the meter until that has enough.
-    async fn bulk(&self, bytes: u64, meter: &Meter) -> Result<(), Fault>;
+    async fn bulk(&self, bytes: u64, meter: &Arc<Meter>) -> Result<(), Fault>;
 }
 
 /// What is checked of an echo.
@@ -152,6 +155,10 @@ impl Meter {
         if piece.last().is_some_and(|&last| last != BULK_BYTE) {
             self.wrong.store(true, Ordering::Relaxed);
         }
+        self.wants_more()
+    }
+
+    pub(crate) fn wants_more(&self) -> bool {
         !self.enough.load(Ordering::Relaxed)
     }
 
@@ -165,7 +172,7 @@ impl Meter {
 
     /// Whether it all came as it was sent.
     pub(crate) fn check(&self, sent: u64) -> Result<(), Fault> {
-        let (taken, cut) = (self.taken(), self.enough.load(Ordering::Relaxed));
+        let (taken, cut) = (self.taken(), !self.wants_more());
         if self.wrong.load(Ordering::Relaxed) {
             return Err("a transfer came with other bytes than were sent".into());
         }

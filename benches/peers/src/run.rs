@@ -1,6 +1,6 @@
 //! Both ends of a measurement, whatever the program: serving until told otherwise, and the client's side of each work.
 
-use std::sync::LazyLock;
+use std::sync::{Arc, LazyLock};
 use std::time::{Duration, Instant};
 
 use tokio::task::JoinHandle;
@@ -114,7 +114,7 @@ async fn bulk(client: impl Client, plan: Plan) -> Result<Report, Fault> {
 }
 
 async fn transfer(client: &impl Client, bytes: u64) -> Result<u64, Fault> {
-    let meter = Meter::default();
+    let meter = Arc::new(Meter::default());
     let bulk = client.bulk(bytes, &meter);
     tokio::pin!(bulk);
     tokio::select! {

@@ -4,12 +4,21 @@ use clap::ValueEnum;
 #[cfg(feature = "duologue")]
 use duologue_types::*;
 use tokio::runtime::{Builder, Runtime};
+#[cfg(feature = "peers")]
+use tokio::task::LocalSet;
 
 use crate::Fault;
 #[cfg(feature = "duologue")]
 use crate::duologue_peer::beside_a_flood;
+#[cfg(feature = "peers")]
+use crate::load::Caller;
 use crate::load::Plan;
 use crate::peer::{Address, Options};
+#[cfg(feature = "peers")]
+use crate::peers::{
+    capnp::Capnp, irpc::Irpc, jsonrpsee::Jsonrpsee, kameo::Kameo, ractor::Ractor, remoc::Remoc, tarpc::Tarpc,
+    tonic::Tonic,
+};
 use crate::raw::{self, Quinn, Tcp};
 use crate::report::Report;
 use crate::run;
@@ -39,6 +48,25 @@ pub(crate) enum Subject {
     /// Duologue from a `#[tokio::main]` program.
     #[cfg(feature = "duologue")]
     DuologueTokio,
+    #[cfg(feature = "peers")]
+    Tarpc,
+    #[cfg(feature = "peers")]
+    Tonic,
+    /// With TLS.
+    #[cfg(feature = "peers")]
+    TonicTls,
+    #[cfg(feature = "peers")]
+    Remoc,
+    #[cfg(feature = "peers")]
+    Capnp,
+    #[cfg(feature = "peers")]
+    Irpc,
+    #[cfg(feature = "peers")]
+    Kameo,
+    #[cfg(feature = "peers")]
+    Ractor,
+    #[cfg(feature = "peers")]
+    Jsonrpsee,
 }
 
 #[cfg(feature = "duologue")]
@@ -64,6 +92,16 @@ impl Subject {
             Self::RawTls => "TLS",
             #[cfg(feature = "duologue")]
             Self::DuologueArbiter | Self::DuologuePlain | Self::DuologueTokio => "QUIC",
+            #[cfg(feature = "peers")]
+            Self::Irpc => "QUIC",
+            #[cfg(feature = "peers")]
+            Self::TonicTls => "TLS",
+            #[cfg(feature = "peers")]
+            Self::Kameo => "Noise",
+            #[cfg(feature = "peers")]
+            Self::Tarpc | Self::Tonic | Self::Remoc | Self::Capnp | Self::Ractor | Self::Jsonrpsee => {
+                "nothing"
+            }
         }
     }
 
@@ -84,8 +122,17 @@ impl Subject {
             #[cfg(feature = "duologue")]
             (Self::DuologueArbiter | Self::DuologueTokio, Work::Neighbour) => None,
             (_, Work::Neighbour) => Some("measured for Duologue only"),
-            (Self::RawTcp | Self::RawTls, Work::Bulk { mtu: ..6_500 }) => {
+            (subject, Work::Bulk { mtu: ..6_500 }) if subject.encryption() != "QUIC" => {
                 Some("it is not over QUIC and stands beside the larger MTU")
+            }
+            #[cfg(feature = "peers")]
+            (
+                Self::Tarpc | Self::Tonic | Self::TonicTls | Self::Irpc | Self::Jsonrpsee,
+                Work::Callbacks { .. },
+            ) => Some("a server cannot call its client"),
+            #[cfg(feature = "peers")]
+            (Self::Kameo | Self::Ractor, Work::Add { connections: 2.., .. } | Work::Idle { .. }) => {
+                Some("two processes have one connection between them")
             }
             _ => None,
         }
@@ -103,27 +150,41 @@ impl Subject {
             Self::DuologueArbiter | Self::DuologuePlain | Self::DuologueTokio => {
                 many_threads()?.block_on(run::serve::<InTokio>(options))
             }
+            #[cfg(feature = "peers")]
+            Self::Tarpc => options.runtime()?.block_on(run::serve::<Tarpc>(options)),
+            #[cfg(feature = "peers")]
+            Self::Tonic => options.runtime()?.block_on(run::serve::<Tonic<false>>(options)),
+            #[cfg(feature = "peers")]
+            Self::TonicTls => options.runtime()?.block_on(run::serve::<Tonic<true>>(options)),
+            #[cfg(feature = "peers")]
+            Self::Remoc => options.runtime()?.block_on(run::serve::<Remoc>(options)),
+            #[cfg(feature = "peers")]
+            Self::Capnp => LocalSet::new().block_on(&one_thread()?, run::serve::<Capnp>(options)),
+            #[cfg(feature = "peers")]
+            Self::Irpc => options.runtime()?.block_on(run::serve::<Irpc>(options)),
+            #[cfg(feature = "peers")]
+            Self::Kameo => options.runtime()?.block_on(run::serve::<Kameo>(options)),
+            #[cfg(feature = "peers")]
+            Self::Ractor => options.runtime()?.block_on(run::serve::<Ractor>(options)),
+            #[cfg(feature = "peers")]
+            Self::Jsonrpsee => options.runtime()?.block_on(run::serve::<Jsonrpsee>(options)),
         }
     }
 
     /// Puts the load on a server.
     pub(crate) fn call(self, at: &Address, options: &Options, plan: Plan) -> Result<Report, Fault> {
+        /// The client of a program whose callers are tasks like any other.
+        macro_rules! tasks {
+            ($runtime:expr, $peer:ty) => {
+                $runtime?.block_on(run::client::<$peer>(at, options, plan, |c| tokio::spawn(c.run())))
+            };
+        }
         match self {
             Self::RawLimit => one_thread()?.block_on(raw::limit::client(at, plan)),
-            Self::RawQuinn => {
-                one_thread()?.block_on(run::client::<Quinn>(at, options, plan, |c| tokio::spawn(c.run())))
-            }
-            Self::RawQuinnTokio => {
-                many_threads()?.block_on(run::client::<Quinn>(at, options, plan, |c| tokio::spawn(c.run())))
-            }
-            Self::RawTcp => {
-                let client = run::client::<Tcp<false>>(at, options, plan, |c| tokio::spawn(c.run()));
-                one_thread()?.block_on(client)
-            }
-            Self::RawTls => {
-                let client = run::client::<Tcp<true>>(at, options, plan, |c| tokio::spawn(c.run()));
-                one_thread()?.block_on(client)
-            }
+            Self::RawQuinn => tasks!(one_thread(), Quinn),
+            Self::RawQuinnTokio => tasks!(many_threads(), Quinn),
+            Self::RawTcp => tasks!(one_thread(), Tcp<false>),
+            Self::RawTls => tasks!(one_thread(), Tcp<true>),
             #[cfg(feature = "duologue")]
             Self::DuologueArbiter if plan.work == Work::Neighbour => {
                 actix_rt::System::new().block_on(beside_a_flood::<true>(at, options, plan))
@@ -143,10 +204,28 @@ impl Subject {
                 actix_rt::System::new().block_on(client)
             }
             #[cfg(feature = "duologue")]
-            Self::DuologueTokio => {
-                let client = run::client::<InTokio>(at, options, plan, |c| tokio::spawn(c.run()));
-                many_threads()?.block_on(client)
+            Self::DuologueTokio => tasks!(many_threads(), InTokio),
+            #[cfg(feature = "peers")]
+            Self::Tarpc => tasks!(options.runtime(), Tarpc),
+            #[cfg(feature = "peers")]
+            Self::Tonic => tasks!(options.runtime(), Tonic<false>),
+            #[cfg(feature = "peers")]
+            Self::TonicTls => tasks!(options.runtime(), Tonic<true>),
+            #[cfg(feature = "peers")]
+            Self::Remoc => tasks!(options.runtime(), Remoc),
+            #[cfg(feature = "peers")]
+            Self::Capnp => {
+                let spawn = |c: Caller<_>| tokio::task::spawn_local(c.run());
+                LocalSet::new().block_on(&one_thread()?, run::client::<Capnp>(at, options, plan, spawn))
             }
+            #[cfg(feature = "peers")]
+            Self::Irpc => tasks!(options.runtime(), Irpc),
+            #[cfg(feature = "peers")]
+            Self::Kameo => tasks!(options.runtime(), Kameo),
+            #[cfg(feature = "peers")]
+            Self::Ractor => tasks!(options.runtime(), Ractor),
+            #[cfg(feature = "peers")]
+            Self::Jsonrpsee => tasks!(options.runtime(), Jsonrpsee),
         }
     }
 }
@@ -157,4 +236,12 @@ fn one_thread() -> Result<Runtime, Fault> {
 
 fn many_threads() -> Result<Runtime, Fault> {
     Ok(Builder::new_multi_thread().enable_all().build()?)
+}
+
+impl Options {
+    /// What the libraries that leave the choice run on.
+    #[cfg(feature = "peers")]
+    fn runtime(&self) -> Result<Runtime, Fault> {
+        if self.one_thread { one_thread() } else { many_threads() }
+    }
 }

@@ -37,6 +37,20 @@ pub(crate) fn client(at: &Address) -> Result<ClientConfig, Fault> {
         .with_no_client_auth())
 }
 
+/// The certificate and the key of a fresh server as PEM, for those that make their settings themselves.
+#[cfg(feature = "peers")]
+pub(crate) fn pem() -> Result<(String, String), Fault> {
+    let made = rcgen::generate_simple_self_signed([NAME.to_owned()])?;
+    Ok((made.cert.pem(), made.signing_key.serialize_pem()))
+}
+
+/// Makes the cipher that of the process, for those that make their settings themselves.
+#[cfg(feature = "peers")]
+pub(crate) fn install() -> Result<(), Fault> {
+    let provider = Arc::unwrap_or_clone(provider());
+    provider.install_default().map_err(|_| "the process has a provider of ciphers already".into())
+}
+
 fn provider() -> Arc<CryptoProvider> {
     let mut provider = ring::default_provider();
     provider.cipher_suites = vec![ring::cipher_suite::TLS13_AES_128_GCM_SHA256];

@@ -81,7 +81,7 @@ impl Client for Calls {
         self.mux.callbacks(in_flight, back).await
     }
 
-    async fn bulk(&self, bytes: u64, meter: &Meter) -> Result<(), Fault> {
+    async fn bulk(&self, bytes: u64, meter: &Arc<Meter>) -> Result<(), Fault> {
         let (send, recv) = self.connection.open_bi().await?;
         mux::bulk(send, recv, bytes, meter).await
     }

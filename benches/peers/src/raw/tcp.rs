@@ -114,7 +114,7 @@ impl<const TLS: bool> Client for Calls<TLS> {
         self.mux.callbacks(in_flight, back).await
     }
 
-    async fn bulk(&self, bytes: u64, meter: &Meter) -> Result<(), Fault> {
+    async fn bulk(&self, bytes: u64, meter: &Arc<Meter>) -> Result<(), Fault> {
         let stream = self.dialer.stream().await?;
         match &self.dialer.tls {
             None => {
