@@ -67,6 +67,7 @@ pub(crate) async fn read_lane(shared: Arc<Shared>, lane: usize, mut stream: Recv
                 Err(e) => return stream_failed(&shared, e),
             },
         };
+        shared.worker.heard();
         deframer.push(chunk);
         loop {
             let read = read_batch(&shared, lane, &mut deframer, &mut events);

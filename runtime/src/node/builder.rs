@@ -261,6 +261,7 @@ impl NodeBuilder {
         };
         for worker in &workers {
             worker.set_object_queue_max(config.object_queue_max);
+            worker.set_busy_poll(config.busy_poll);
             worker.run(move || crate::object::backtrace::note(backtraces));
         }
         let budget = Budget::new(config.memory_max);

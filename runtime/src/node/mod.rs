@@ -7,6 +7,7 @@ mod error;
 mod home;
 mod life;
 mod place;
+mod spin;
 mod trust;
 mod worker;
 

@@ -5,10 +5,12 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Weak};
 use std::thread::ThreadId;
+use std::time::Duration;
 
 use parking_lot::Mutex;
 use tokio::sync::{mpsc, oneshot};
 
+use super::spin::{Spin, spin};
 use crate::tables::Crossings;
 
 /// A thread of a node. It runs its jobs in order, on a current-thread runtime with a `LocalSet`.
@@ -22,6 +24,13 @@ struct Inner {
     load: AtomicUsize,
     /// Calls that may wait for one object that lives here.
     object_queue_max: AtomicUsize,
+    spin: Arc<Spin>,
+}
+
+impl Drop for Inner {
+    fn drop(&mut self) {
+        self.spin.end();
+    }
 }
 
 type Job = Box<dyn FnOnce() + Send>;
@@ -61,6 +70,7 @@ impl Worker {
             thread,
             load: AtomicUsize::new(0),
             object_queue_max: AtomicUsize::new(65_536),
+            spin: Arc::default(),
         }));
         CURRENT.set(Some(Arc::downgrade(&worker.0)));
         LOCAL.set(Some(local));
@@ -134,6 +144,19 @@ impl Worker {
 
     pub(crate) fn object_queue_max(&self) -> usize {
         self.0.object_queue_max.load(Ordering::Relaxed)
+    }
+
+    /// See [`crate::Config::busy_poll`].
+    pub(crate) fn set_busy_poll(&self, length: Duration) {
+        if self.0.spin.lengthen(length) {
+            let state = self.0.spin.clone();
+            self.run(move || drop(tokio::task::spawn_local(spin(state))));
+        }
+    }
+
+    /// Something has arrived on this thread.
+    pub(crate) fn heard(&self) {
+        self.0.spin.heard();
     }
 
     /// Connections that live here.

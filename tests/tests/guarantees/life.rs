@@ -395,3 +395,21 @@ fn the_port_of_a_node_on_its_users_thread_is_free_after_its_shutdown() {
         local.run_until(shut_down_and_bound_again(builder)).await;
     });
 }
+
+#[test]
+fn nodes_that_poll_busily_answer_and_end_like_others() {
+    run(async {
+        let mut config = Config::default();
+        config.busy_poll = Duration::from_micros(50);
+        let (server, client) = (small().config(config.clone()).arbiters(1), small().config(config).arbiters(1));
+        let (clerk, _heard, _gate) = clerk();
+        let pair = pair_of(server.serve(move || clerk.clone()), client).await;
+        let desk: DeskProxy = pair.root().await;
+        for n in 0..100 {
+            assert_eq!(desk.add(n, n).await.unwrap(), 2 * n);
+        }
+        pair.client.shutdown().await;
+        pair.server.shutdown().await;
+        assert!(matches!(desk.add(1, 1).await, Err(CallError::Disconnected { .. })));
+    });
+}
