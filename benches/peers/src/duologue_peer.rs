@@ -112,6 +112,7 @@ fn node(options: &Options) -> NodeBuilder {
     }
     config.object_permits = config.object_permits.max(options.in_flight + RESERVE);
     config.connection_permits = config.connection_permits.max(options.in_flight + RESERVE);
+    config.busy_poll = options.busy_poll;
     Node::builder().config(config)
 }
 

@@ -194,7 +194,7 @@ impl Compare {
 
 fn options(work: Work, arbiters: usize, threads: Threads) -> Options {
     let Threads { one_thread } = threads;
-    Options { mtu: work.mtu(), arbiters, in_flight: work.in_flight(), one_thread }
+    Options { mtu: work.mtu(), arbiters, in_flight: work.in_flight(), one_thread, busy_poll: Duration::ZERO }
 }
 
 /// A length of time between nothing and ten minutes: no run is unbounded.

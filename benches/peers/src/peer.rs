@@ -6,6 +6,7 @@ use std::future::Future;
 use std::net::SocketAddr;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::time::Duration;
 
 use futures_util::future::try_join_all;
 
@@ -46,6 +47,8 @@ pub(crate) struct Options {
     pub(crate) in_flight: u32,
     /// Whether libraries that leave the choice run on one thread instead of on one for each core.
     pub(crate) one_thread: bool,
+    /// How long Duologue's threads stay awake after a frame.
+    pub(crate) busy_poll: Duration,
 }
 
 /// A program under test; a value of it is what a client process makes its connections with.

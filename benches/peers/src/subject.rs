@@ -1,5 +1,8 @@
 //! What is compared: the programs, each as a server and a client process, and what they cannot do.
 
+#[cfg(feature = "duologue")]
+use std::time::Duration;
+
 use clap::ValueEnum;
 #[cfg(feature = "duologue")]
 use duologue_types::*;
@@ -45,6 +48,9 @@ pub(crate) enum Subject {
     /// The same, calling a method that is plain in the trait.
     #[cfg(feature = "duologue")]
     DuologuePlain,
+    /// `duologue-arbiter` with threads that stay awake between calls, on both sides.
+    #[cfg(feature = "duologue")]
+    DuologueBusy,
     /// Duologue from a `#[tokio::main]` program.
     #[cfg(feature = "duologue")]
     DuologueTokio,
@@ -91,7 +97,7 @@ impl Subject {
             Self::RawTcp => "nothing",
             Self::RawTls => "TLS",
             #[cfg(feature = "duologue")]
-            Self::DuologueArbiter | Self::DuologuePlain | Self::DuologueTokio => "QUIC",
+            Self::DuologueArbiter | Self::DuologuePlain | Self::DuologueBusy | Self::DuologueTokio => "QUIC",
             #[cfg(feature = "peers")]
             Self::Irpc => "QUIC",
             #[cfg(feature = "peers")]
@@ -117,6 +123,10 @@ impl Subject {
             (Self::RawLimit, _) => Some("it only calls `add`, over one connection"),
             #[cfg(feature = "duologue")]
             (Self::DuologuePlain, Work::Add { .. }) => None,
+            #[cfg(feature = "duologue")]
+            (Self::DuologueBusy, Work::Add { connections: 1, .. }) => None,
+            #[cfg(feature = "duologue")]
+            (Self::DuologueBusy, _) => Some("it is for calls on one connection"),
             #[cfg(feature = "duologue")]
             (Self::DuologuePlain, _) => Some("it differs from `duologue-arbiter` in `add` only"),
             #[cfg(feature = "duologue")]
@@ -150,6 +160,8 @@ impl Subject {
             Self::DuologueArbiter | Self::DuologuePlain | Self::DuologueTokio => {
                 many_threads()?.block_on(run::serve::<InTokio>(options))
             }
+            #[cfg(feature = "duologue")]
+            Self::DuologueBusy => many_threads()?.block_on(run::serve::<InTokio>(options.busy())),
             #[cfg(feature = "peers")]
             Self::Tarpc => options.runtime()?.block_on(run::serve::<Tarpc>(options)),
             #[cfg(feature = "peers")]
@@ -204,6 +216,12 @@ impl Subject {
                 actix_rt::System::new().block_on(client)
             }
             #[cfg(feature = "duologue")]
+            Self::DuologueBusy => {
+                let options = &options.busy();
+                let client = run::client::<OnArbiter>(at, options, plan, |c| actix_rt::spawn(c.run()));
+                actix_rt::System::new().block_on(client)
+            }
+            #[cfg(feature = "duologue")]
             Self::DuologueTokio => tasks!(many_threads(), InTokio),
             #[cfg(feature = "peers")]
             Self::Tarpc => tasks!(options.runtime(), Tarpc),
@@ -239,6 +257,12 @@ fn many_threads() -> Result<Runtime, Fault> {
 }
 
 impl Options {
+    /// Awake for as long as a lone call takes, and half as long again.
+    #[cfg(feature = "duologue")]
+    fn busy(self) -> Options {
+        Options { busy_poll: Duration::from_micros(50), ..self }
+    }
+
     /// What the libraries that leave the choice run on.
     #[cfg(feature = "peers")]
     fn runtime(&self) -> Result<Runtime, Fault> {
