@@ -73,8 +73,9 @@ impl Access {
 }
 
 /// A server that takes any load that may be asked for, all of it from one machine.
-pub(crate) fn server_config() -> Config {
+pub(crate) fn server_config(busy_poll: Duration) -> Config {
     let mut config = Config::default();
+    config.busy_poll = busy_poll;
     config.object_permits = OBJECT_CALLS_MAX + RESERVE;
     config.connection_permits = (OBJECT_CALLS_MAX + RESERVE) * FRAME_KIB;
     config.exports_max = EXPORTS_MAX;
@@ -91,6 +92,7 @@ pub(crate) fn client_config(knobs: &Knobs) -> Config {
     config.object_permits = config.object_permits.max(calls);
     config.connection_permits = config.connection_permits.max(calls * FRAME_KIB);
     config.exports_max = EXPORTS_MAX;
+    config.busy_poll = knobs.busy_poll;
     if let Lanes::Shared(lanes) = knobs.lanes {
         config.shared_lanes = lanes;
     }

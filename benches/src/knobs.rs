@@ -51,6 +51,9 @@ pub struct Knobs {
     pub connecting: u32,
     /// How long the server may be silent until it counts as dead. Default: 10 s.
     pub idle_timeout: Duration,
+    /// How long the client's threads stay awake after each frame that arrives. Default: zero, which is never.
+    #[serde(default)]
+    pub busy_poll: Duration,
 }
 
 /// A setting makes no sense; nothing was started.
@@ -74,6 +77,8 @@ const THREADS_MAX: u32 = 256;
 const RATE_MAX: f64 = 1e8;
 const DURATION_MIN: Duration = Duration::from_millis(10);
 const DAY: Duration = Duration::from_secs(86_400);
+/// Longer than that a thread waits for nobody.
+const BUSY_POLL_MAX: Duration = Duration::from_secs(1);
 /// What may be under way in payloads.
 const HELD_MAX: u64 = 4 << 30;
 
@@ -93,6 +98,7 @@ impl Knobs {
             warm_up: Duration::from_secs(2),
             connecting: 64,
             idle_timeout: Duration::from_secs(10),
+            busy_poll: Duration::ZERO,
         }
     }
 
@@ -117,6 +123,9 @@ impl Knobs {
         }
         if !(Duration::from_millis(500)..=Duration::from_secs(600)).contains(&self.idle_timeout) {
             return refuse("idle-timeout", "must be between 500ms and 10m".to_owned());
+        }
+        if self.busy_poll > BUSY_POLL_MAX {
+            return refuse("busy-poll", "must be at most 1s".to_owned());
         }
         if let Lanes::Shared(lanes) = self.lanes {
             within("lanes", lanes, 1, Lanes::SHARED_MAX)?;
@@ -252,6 +261,9 @@ impl Knobs {
         });
         words.push(format!("{} after {} of warm-up", seconds(self.duration), seconds(self.warm_up)));
         words.push(format!("{} of the client", plural(self.threads.into(), "thread")));
+        if !self.busy_poll.is_zero() {
+            words.push(format!("awake for {} after each frame", seconds(self.busy_poll)));
+        }
         words.join(", ")
     }
 }
@@ -276,7 +288,7 @@ impl Knobs {
         let open = self.rate.is_some() || axis == Some(Axis::Rate);
         let in_flight = |k: &Knobs| if open { k.in_flight_max } else { k.in_flight }.to_string();
         type Of<'a> = &'a dyn Fn(&Knobs) -> String;
-        let all: [(&'static str, Option<Axis>, Of<'_>); 8] = [
+        let all: [(&'static str, Option<Axis>, Of<'_>); 9] = [
             ("connections", Some(Axis::Connections), &|k| k.connections.to_string()),
             ("in-flight", Some(Axis::InFlight), &in_flight),
             ("objects", Some(Axis::Objects), &|k| k.objects.to_string()),
@@ -285,6 +297,7 @@ impl Knobs {
             ("rate", Some(Axis::Rate), &|k| k.rate.map_or("none".to_owned(), |rate| rate.to_string())),
             ("duration", None, &|k| seconds(k.duration)),
             ("warm-up", None, &|k| seconds(k.warm_up)),
+            ("client's busy-poll", None, &|k| seconds(k.busy_poll)),
         ];
         let differing = all.into_iter().filter(|(_, of_axis, _)| of_axis.is_none() || *of_axis != axis);
         let both = differing.map(|(what, _, of)| Difference::new(what, of(other), of(self)));
@@ -352,7 +365,8 @@ mod tests {
     #[test]
     fn what_makes_no_sense_is_refused_with_the_reason() {
         type Spoil = fn(&mut Knobs);
-        let cases: [(&str, Spoil, &str); 17] = [
+        let cases: [(&str, Spoil, &str); 18] = [
+            ("add", |k| k.busy_poll = Duration::from_secs(2), "--busy-poll: must be at most 1s"),
             ("add", |k| k.in_flight = 0, "--in-flight: must be between 1 and 65536"),
             ("add", |k| k.in_flight = 65_537, "--in-flight: must be between 1 and 65536"),
             ("add", |k| k.connections = 0, "--connections: must be between 1 and 100000"),

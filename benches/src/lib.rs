@@ -30,7 +30,7 @@
 //!
 //! # #[tokio::main(flavor = "current_thread")]
 //! # async fn main() -> Result<(), Box<dyn std::error::Error>> {
-//! let server = serve("127.0.0.1:0", 1, &Access::default()).await?;
+//! let server = serve("127.0.0.1:0", 1, Duration::ZERO, &Access::default()).await?;
 //! let mut knobs = Knobs::new(Load::parse("add", None)?);
 //! (knobs.duration, knobs.warm_up) = (Duration::from_millis(100), Duration::from_millis(10));
 //! let target = Target { address: server.local_addr().to_string(), access: Access::default() };

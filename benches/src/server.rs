@@ -1,6 +1,7 @@
 //! The end that is measured: a node that serves the bench.
 
 use std::net::SocketAddr;
+use std::time::Duration;
 
 use duologue::{Node, NodeError};
 
@@ -21,9 +22,16 @@ pub enum ServeError {
     Node(String, #[source] NodeError),
 }
 
-/// Serves the bench at `address` with so many threads, with limits that are no limits to a load; until the node is shut down.
-pub async fn serve(address: &str, threads: u32, access: &Access) -> Result<Node, ServeError> {
-    let builder = access.node(server_config()).arbiters(threads as usize).serve(move || Desk { threads });
+/// Serves the bench at `address` with so many threads, which stay awake for `busy_poll` after each frame that arrives, and with limits
+/// that are no limits to a load; until the node is shut down.
+pub async fn serve(
+    address: &str,
+    threads: u32,
+    busy_poll: Duration,
+    access: &Access,
+) -> Result<Node, ServeError> {
+    let node = access.node(server_config(busy_poll)).arbiters(threads as usize);
+    let builder = node.serve(move || Desk { threads, busy_poll });
     builder.bind(address).await.map_err(|error| match error {
         NodeError::TrustNotChosen(at) => ServeError::TrustNotChosen(at),
         error => ServeError::Node(address.to_owned(), error),

@@ -1,5 +1,7 @@
 //! What a server of the bench shows: its version and its own figures, and objects to be loaded.
 
+use std::time::Duration;
+
 use duologue::prelude::*;
 use serde::{Deserialize, Serialize};
 
@@ -29,17 +31,21 @@ pub struct Hello {
     pub cores: u32,
     /// Threads of its node.
     pub threads: u32,
+    /// How long they stay awake after each frame that arrives.
+    #[serde(default)]
+    pub busy_poll: Duration,
 }
 
 impl Hello {
-    /// Of this program, with so many threads.
-    pub(crate) fn here(threads: u32) -> Hello {
+    /// Of this program, with so many threads that stay awake for so long.
+    pub(crate) fn here(threads: u32, busy_poll: Duration) -> Hello {
         Hello {
             version: VERSION,
             program: env!("CARGO_PKG_VERSION").to_owned(),
             system: format!("{} {}", std::env::consts::OS, std::env::consts::ARCH),
             cores: std::thread::available_parallelism().map_or(1, |n| n.get() as u32),
             threads,
+            busy_poll,
         }
     }
 }
@@ -79,12 +85,13 @@ impl Item for Thing {
 #[derive(Clone, Debug)]
 pub(crate) struct Desk {
     pub(crate) threads: u32,
+    pub(crate) busy_poll: Duration,
 }
 
 #[service]
 impl Bench for Desk {
     fn hello(&self) -> Hello {
-        Hello::here(self.threads)
+        Hello::here(self.threads, self.busy_poll)
     }
 
     fn usage(&self) -> Usage {

@@ -8,6 +8,7 @@ use super::{End, FORMAT, Point, Report};
 use crate::axis::Axis;
 use crate::difference::Difference;
 use crate::plan::Plan;
+use crate::units::seconds;
 
 /// Why a report cannot be compared with.
 #[derive(Debug, thiserror::Error)]
@@ -132,6 +133,8 @@ impl Report {
         end(["client's version", "client's system", "client's cores", ""], &baseline.client, &self.client);
         if let (Some(before), Some(now)) = (&baseline.server, &self.server) {
             end(["server's version", "server's system", "server's cores", "server's threads"], before, now);
+            let busy_poll = |end: &End| seconds(end.busy_poll);
+            all.extend(Difference::new("server's busy-poll", busy_poll(before), busy_poll(now)));
         }
         all.extend(Difference::new("server at", baseline.address.clone(), self.address.clone()));
         all
@@ -232,6 +235,7 @@ mod tests {
         assert_eq!(now.differences(&before), []);
         (before.knobs.connections, before.knobs.in_flight, before.knobs.lanes) = (4, 1, Lanes::Own);
         before.server.as_mut().unwrap().threads += 2;
+        before.server.as_mut().unwrap().busy_poll = std::time::Duration::from_micros(50);
         before.address = "127.0.0.1:1".to_owned();
         let threads = now.server.as_ref().unwrap().threads;
         let said: Vec<String> = now.differences(&before).iter().map(ToString::to_string).collect();
@@ -241,6 +245,7 @@ mod tests {
                 "connections 4 → 1".to_owned(),
                 "lanes own → shared".to_owned(),
                 format!("server's threads {} → {threads}", threads + 2),
+                "server's busy-poll 50 µs → 0".to_owned(),
                 "server at 127.0.0.1:1 → 127.0.0.1:18863".to_owned(),
             ],
             "what the curve is over is no difference"

@@ -2,7 +2,7 @@
 
 mod compare;
 
-use std::time::{SystemTime, UNIX_EPOCH};
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use serde::{Deserialize, Serialize};
 
@@ -67,6 +67,9 @@ pub struct End {
     pub cores: u32,
     /// Threads of its nodes.
     pub threads: u32,
+    /// How long they stay awake after each frame that arrives.
+    #[serde(default)]
+    pub busy_poll: Duration,
 }
 
 /// One load.
@@ -193,7 +196,8 @@ impl Point {
 
 impl Report {
     pub(crate) fn begin(plan: &Plan, address: &str) -> Report {
-        let Hello { program, system, cores, threads, .. } = Hello::here(plan.knobs().threads);
+        let Hello { program, system, cores, threads, busy_poll, .. } =
+            Hello::here(plan.knobs().threads, plan.knobs().busy_poll);
         let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
         Report {
             format: FORMAT,
@@ -203,7 +207,7 @@ impl Report {
             address: address.to_owned(),
             knobs: plan.knobs().clone(),
             axis: plan.axis(),
-            client: End { program, system, cores, threads },
+            client: End { program, system, cores, threads, busy_poll },
             server: None,
             ceiling: None,
             points: Vec::new(),
@@ -304,7 +308,6 @@ pub(crate) mod samples {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use std::time::Duration;
 
     #[test]
     fn a_report_is_the_same_after_json() {

@@ -57,8 +57,8 @@ async fn carry_out(
         desk = Desk::open(plan.knobs(), &target) => desk.map_err(Cut::Broken)?,
         () = &mut stop => return Err(Cut::Told),
     };
-    let Hello { program, system, cores, threads, .. } = desk.hello.clone();
-    report.server = Some(End { program, system, cores, threads });
+    let Hello { program, system, cores, threads, busy_poll, .. } = desk.hello.clone();
+    report.server = Some(End { program, system, cores, threads, busy_poll });
     let before = usize::from(plan.wants_ceiling());
     let of = before + plan.points();
     let mut ceiling = 0.0;

@@ -7,7 +7,7 @@ use super::charts::charts;
 use super::html::{escape, table};
 use crate::axis::Axis;
 use crate::report::{End, Point, Report};
-use crate::units::{about_size, count, moment, nanos, plural};
+use crate::units::{about_size, count, moment, nanos, plural, seconds};
 
 /// A report as HTML, beside an earlier one if there is one.
 pub fn page(report: &Report, baseline: Option<&Report>) -> String {
@@ -151,8 +151,12 @@ fn list(notes: &[String]) -> String {
 
 fn foot(report: &Report) -> String {
     let end = |name: &str, end: &End| {
+        let awake = match end.busy_poll.is_zero() {
+            true => String::new(),
+            false => format!(", awake for {} after each frame", seconds(end.busy_poll)),
+        };
         format!(
-            "<p>{name}: duologue {}, {}, {}, {}</p>\n",
+            "<p>{name}: duologue {}, {}, {}, {}{awake}</p>\n",
             escape(&end.program),
             escape(&end.system),
             plural(u64::from(end.cores), "core"),

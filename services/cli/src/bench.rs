@@ -24,7 +24,7 @@ pub(crate) async fn serve(args: ServeArgs) -> ExitCode {
     }
     let cores = || std::thread::available_parallelism().map_or(1, |n| n.get() as u32);
     let threads = args.threads.unwrap_or_else(cores);
-    match benches::serve(&args.bind, threads, &access).await {
+    match benches::serve(&args.bind, threads, args.busy_poll, &access).await {
         Ok(node) => {
             if access.node_id().is_none() {
                 println!("node id {}", node.id());

@@ -62,6 +62,9 @@ pub(crate) struct ServeArgs {
     /// Threads that run connections and objects [default: one for each core]
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..=256))]
     pub(crate) threads: Option<u32>,
+    /// How long these threads stay awake after each frame that arrives, where there are cores to spare; say it at both ends
+    #[arg(long, value_name = "TIME", default_value = "0s", value_parser = busy_poll)]
+    pub(crate) busy_poll: Duration,
     #[command(flatten)]
     pub(crate) access: AccessArgs,
 }
@@ -113,6 +116,9 @@ pub(crate) struct RunArgs {
     /// How long the server may be silent until it counts as dead
     #[arg(long, value_name = "TIME", default_value = "10s", value_parser = duration)]
     pub(crate) idle_timeout: Duration,
+    /// How long this end's threads stay awake after each frame that arrives, where there are cores to spare; say it at both ends
+    #[arg(long, value_name = "TIME", default_value = "0s", value_parser = busy_poll)]
+    pub(crate) busy_poll: Duration,
     /// Write the report as JSON
     #[arg(long, value_name = "FILE")]
     pub(crate) json: Option<PathBuf>,
@@ -139,6 +145,7 @@ impl RunArgs {
         knobs.rate = self.rate;
         (knobs.duration, knobs.warm_up) = (self.duration, self.warm_up);
         (knobs.connecting, knobs.idle_timeout) = (self.connecting, self.idle_timeout);
+        knobs.busy_poll = self.busy_poll;
         knobs.threads = self.threads.unwrap_or_else(|| self.usual_threads(&knobs));
         Ok(Plan::new(knobs, self.sweep.clone())?)
     }
@@ -149,6 +156,13 @@ impl RunArgs {
         let swept = self.sweep.as_ref().is_some_and(|sweep| sweep.axis() == benches::Axis::Connections);
         // A curve over connections has at each point what that point has use for.
         if swept { cores } else { cores.min(most).max(1) }
+    }
+}
+
+fn busy_poll(text: &str) -> Result<Duration, String> {
+    match duration(text).map_err(|e| e.to_string())? {
+        time if time > Duration::from_secs(1) => Err("at most 1s".to_owned()),
+        time => Ok(time),
     }
 }
 
@@ -200,7 +214,8 @@ mod tests {
 
     #[test]
     fn what_has_no_form_is_refused_with_the_reason() {
-        let cases: [(&[&str], &str); 5] = [
+        let cases: [(&[&str], &str); 6] = [
+            (&["--busy-poll", "2s"], "invalid value '2s' for '--busy-poll <TIME>': at most 1s"),
             (
                 &["--size", "big"],
                 "invalid value 'big' for '--size <SIZE>': expected a size such as 64, 1KiB or 16MiB",

@@ -226,6 +226,19 @@ fn many_connections_and_objects_are_loaded_together() {
 }
 
 #[test]
+fn threads_that_stay_awake_are_told_of_by_both_ends() {
+    let (server, bench) = (Server::start(&["--busy-poll", "20us"]), Bench::new());
+    let (said, report) = bench.measure(&server.address, &["--busy-poll", "50us", "--in-flight", "1"]);
+    let awake = |time: &Value| time["nanos"].as_u64().unwrap();
+    assert_eq!(
+        (awake(&report["knobs"]["busy_poll"]), awake(&report["server"]["busy_poll"])),
+        (50_000, 20_000)
+    );
+    assert!(said.stdout.contains(", awake for 50 µs after each frame\n"), "{said:?}");
+    assert!(bench.page().contains(", awake for 20 µs after each frame</p>"));
+}
+
+#[test]
 fn a_run_is_compared_with_an_earlier_one() {
     let (server, bench) = (Server::start(&[]), Bench::new());
     bench.measure(&server.address, &[]);

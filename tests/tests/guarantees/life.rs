@@ -401,7 +401,8 @@ fn nodes_that_poll_busily_answer_and_end_like_others() {
     run(async {
         let mut config = Config::default();
         config.busy_poll = Duration::from_micros(50);
-        let (server, client) = (small().config(config.clone()).arbiters(1), small().config(config).arbiters(1));
+        let (server, client) =
+            (small().config(config.clone()).arbiters(1), small().config(config).arbiters(1));
         let (clerk, _heard, _gate) = clerk();
         let pair = pair_of(server.serve(move || clerk.clone()), client).await;
         let desk: DeskProxy = pair.root().await;
