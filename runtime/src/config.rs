@@ -70,7 +70,7 @@ pub struct Config {
     pub deadline_max: Duration,
     /// The largest item of a stream. A larger one ends its stream with [`StreamError::BadItem`](crate::StreamError::BadItem). Default: 16 MiB.
     pub item_max: usize,
-    /// What the windows of all streams that come over one connection may grow by together; each has 64 KiB without it and 4 MiB at most. Less
+    /// What the windows of all streams that come over one connection may grow by together; each has 64 KiB without it and 16 MiB at most. Less
     /// slows streams on long paths, more lets the items that wait for their consumers take so much memory. Default: 16 MiB.
     pub stream_pool: usize,
     /// How long a stream may stand still while something waits to move on it: an item that nobody takes, or the rest of one. A stream on which

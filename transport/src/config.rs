@@ -56,6 +56,8 @@ pub struct Config {
     /// Bytes kept per link that are sent but not acknowledged; beyond it `send` waits. At least 1,024. Default
     /// 10 MiB: 100 ms at 100 MB/s.
     pub send_window: u32,
+    /// How fast a link dares to send. Default [`Congestion::Cubic`].
+    pub congestion: Congestion,
     /// UDP payload size that is used before a larger one is discovered, in bytes; 1,200 to 6,500. Above 1,452 it
     /// must hold on the whole path (loopback, jumbo frames) **and** be set on both peers, else links fall back to
     /// 1,200; it doubles bulk throughput and grows the endpoint's receive buffer. Above 6,500, links were seen
@@ -65,6 +67,19 @@ pub struct Config {
     /// `None` leaves the system's. 4 MiB avoids losses in bulk but made many small calls slower; hence the
     /// default of `None`.
     pub socket_buffer: Option<u32>,
+}
+
+/// What a link takes for a sign that it sends too fast. Both ends decide for themselves.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Congestion {
+    /// Each loss (CUBIC, RFC 9438). Fair to others and well tried; on a long path even a loss in a thousand keeps it far below what the
+    /// path carries.
+    #[default]
+    Cubic,
+    /// A growing delay (BBR, as quinn has it: experimental there). It fills long paths that lose packets by chance, and gives
+    /// less to others who share the path.
+    Bbr,
 }
 
 impl Default for Config {
@@ -83,6 +98,7 @@ impl Default for Config {
             stream_window: 16 << 20,
             connection_window: 32 << 20,
             send_window: 10 << 20,
+            congestion: Congestion::default(),
             initial_mtu: 1_200,
             socket_buffer: None,
         }

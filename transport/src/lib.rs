@@ -97,7 +97,7 @@ mod trust;
 
 pub use bytes::Bytes;
 
-pub use config::{Config, ConfigError};
+pub use config::{Config, ConfigError, Congestion};
 pub use dial::ConnectError;
 pub use endpoint::{BindError, Endpoint};
 pub use identity::Identity;

@@ -5,12 +5,13 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
+use quinn::congestion::BbrConfig;
 use quinn::{ConnectionId, ConnectionIdGenerator, IdleTimeout, MtuDiscoveryConfig, TransportConfig, VarInt};
 use ring::hmac;
 use ring::rand::{SecureRandom as _, SystemRandom};
 use socket2::{Domain, Protocol, SockAddr, Socket, Type};
 
-use crate::{Config, Identity};
+use crate::{Config, Congestion, Identity};
 
 /// The largest payload of an unfragmented datagram over Ethernet, which is what endpoints take by default.
 const ETHERNET_PAYLOAD: u16 = 1_472;
@@ -40,6 +41,9 @@ pub(crate) fn links(config: &Config) -> Arc<TransportConfig> {
         .datagram_receive_buffer_size(None)
         // Without it: 246 instead of 856 MiB/s.
         .enable_segmentation_offload(true);
+    if config.congestion == Congestion::Bbr {
+        links.congestion_controller_factory(Arc::new(BbrConfig::default()));
+    }
     let mut discovery = MtuDiscoveryConfig::default();
     discovery.upper_bound(config.initial_mtu.max(DISCOVERED_MTU));
     links.mtu_discovery_config(Some(discovery));

@@ -36,8 +36,8 @@ pub(crate) struct StreamLimits {
 const COUNT_MAX: usize = 16_384;
 /// What every stream may send before anything was taken; both sides know it.
 pub(crate) const WINDOW: u64 = 64 * 1024;
-/// The largest window of one stream.
-const WINDOW_MAX: u64 = 4 * 1024 * 1024;
+/// The largest window of one stream: what a path of 1 Gbit/s and 100 ms holds.
+const WINDOW_MAX: u64 = 16 * 1024 * 1024;
 
 /// The table of streams.
 #[derive(Debug)]

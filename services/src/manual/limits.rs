@@ -46,7 +46,7 @@
 //! | `call_timeout` | 30 s, for calls over a connection; within a process it is always 30 s | at least 1 ms | `Deadline` |
 //! | `deadline_max` | 10 min | – | a longer deadline of a peer is cut to it |
 //! | `item_max` | 16 MiB for the body of an item of a stream | the receiver's counts | the stream ends with `BadItem`; a peer that sends more loses the connection |
-//! | `stream_pool` | 16 MiB by which the windows of a connection's streams may grow together; each has 64 KiB without it, 4 MiB at most | – | a window grows no further |
+//! | `stream_pool` | 16 MiB by which the windows of a connection's streams may grow together; each has 64 KiB without it, 16 MiB at most | – | a window grows no further |
 //! | `stream_idle` | 60 s in which something waits to move on a stream and does not | – | `StreamError::Idle` |
 //! | `drain_timeout` | 10 s | – | calls that still run at a shutdown end with the connection; so do answers that still flow when it is closed |
 //!
@@ -75,6 +75,7 @@
 //! | `stream_window` | 16 MiB ahead of the reader | at least 1,024 bytes | the sender waits |
 //! | `connection_window` | 32 MiB on all streams | at least `stream_window` | the sender waits |
 //! | `send_window` | 10 MiB sent and not acknowledged | at least 1,024 bytes | the sender waits |
+//! | `congestion` | `Cubic`; `Bbr` for long paths that lose packets, see [performance](super::performance#on-a-long-path) | – | a link sends as fast as it allows |
 //! | `initial_mtu` | 1,200 bytes; up to 1,452 are discovered | 1,200 to 6,500 | – |
 //! | `socket_buffer` | the system's | at least 4,096 bytes | packets are lost and sent again |
 //!

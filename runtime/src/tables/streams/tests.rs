@@ -161,6 +161,22 @@ fn the_window_grows_for_a_fast_consumer_out_of_the_pool_and_gives_back() {
     }
 }
 
+#[test]
+fn one_stream_alone_may_have_nearly_the_whole_pool_and_no_more_than_the_largest_window() {
+    for (pool, largest) in [(16 << 20, 16 << 20), (15 << 20, 8 << 20), (100 << 20, WINDOW_MAX)] {
+        let mut taker = Streams::new(StreamLimits { pool, item_max: 1 << 20 });
+        let id = StreamId(2);
+        taker.source_arrives(id, Format::Bytes, 0).unwrap();
+        let mut window = WINDOW;
+        for _ in 0..12 {
+            taker.arrived(id, window, 0, 0).unwrap();
+            window = taker.taken(id, window, true, 0, 100);
+            said(&mut taker);
+        }
+        assert_eq!((window, taker.pool), (largest, pool - (largest - WINDOW)));
+    }
+}
+
 /// A producer and a consumer with a network between, all of whose steps are drawn.
 struct Line {
     rng: StdRng,

@@ -66,7 +66,8 @@ fn a_deadline_crossing_the_reply() {
             let start = Instant::now();
             let error = call.await.unwrap_err();
             assert_eq!(error, CallError::Deadline { ran: Ran::Unknown, detail: String::new() });
-            assert!(start.elapsed() < Duration::from_millis(timeout + 251), "{:?}", start.elapsed());
+            // 250 more at most, to the next millisecond.
+            assert!(start.elapsed() <= Duration::from_millis(timeout + 251), "{:?}", start.elapsed());
             assert_eq!(scene.pair.near.connection.stats().calls_awaiting, 1, "the reply is not there yet");
             scene.ends_with(told).await;
         }
