@@ -40,6 +40,17 @@
 //! fewest connections, where the handshake is made and the driver lives. Several sockets with `SO_REUSEPORT`
 //! did not spread connections.
 //!
+//! # Callers on other threads: woken together
+//!
+//! A caller in a `#[tokio::main]` program is a task of another runtime, and each answer would wake it through that runtime's
+//! queue for strangers, with a lock, often a system call and a switch between threads; each call that it makes then would wake
+//! the node's thread in the same way. So each multi-threaded runtime from which calls are awaited has one task, the courier. A node's thread that
+//! has 16 or more answers for it at once hands it their wakers; it wakes them from inside, where that is cheap, and lines up behind
+//! them; what they send meanwhile wakes the node's thread once, when its turn comes. It cannot hang what a runtime would not hang by
+//! itself: a runtime that ends drops the courier, and with that all it holds is woken; a runtime of one thread, which may stand
+//! still while nobody drives it, has none. What it costs is that a call made behind it starts when a thread of the runtime is free,
+//! not before.
+//!
 //! # Deadlines: a wheel at the caller, timers at the callee
 //!
 //! Nearly every call is answered long before its deadline. At the caller all deadlines of a connection are in
