@@ -18,7 +18,7 @@ pub struct Config {
     pub transport: transport::Config,
     /// Threads that run connections and objects; a connection lives on one of them. Default: one for each core.
     pub arbiters: usize,
-    /// How long a thread of the node stays awake after the last frame that arrived, instead of sleeping until the next one wakes it. At 50 µs a lone call
+    /// How long a thread of the node stays awake after the last frame that arrived on a lane, instead of sleeping until the next one wakes it. At 50 µs a lone call
     /// takes a third of the time; a thread that waits for the next call takes a whole core meanwhile, and where threads outnumber cores
     /// everything is slower. Set it on both sides. Default: zero, which is never.
     pub busy_poll: Duration,

@@ -73,11 +73,11 @@ pub struct Config {
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Congestion {
-    /// Each loss (CUBIC, RFC 9438). Fair to others and well tried; on a long path even a loss in a thousand keeps it far below what the
+    /// Each loss (CUBIC, RFC 8312). Fair to others and well tried; on a long path even a loss in a thousand keeps it far below what the
     /// path carries.
     #[default]
     Cubic,
-    /// A growing delay (BBR, as quinn has it: experimental there). It fills long paths that lose packets by chance, and gives
+    /// More bytes under way than bandwidth × delay (BBR, as quinn has it: experimental there). It fills long paths that lose packets by chance, and gives
     /// less to others who share the path.
     Bbr,
 }

@@ -4,8 +4,9 @@
 //! to nothing. So a node's thread that has many answers hands the wakers of those that wait to one task over there, the
 //! courier, which wakes them and stands in line behind them. What they send meanwhile goes along with it.
 //!
-//! It holds nothing back that could go at once: who sends while no courier stands behind it wakes the node's thread itself. It does not serve
-//! runtimes of one thread, of which nobody knows whether they are being run.
+//! Who sends while no courier stands behind it wakes the node's thread itself. What a courier has had for a millisecond or two, because the threads of
+//! its runtime do something else, the node's thread wakes without it. It does not serve runtimes of one thread, of which nobody knows
+//! whether they are being run.
 
 use std::cell::RefCell;
 use std::future::Future;
@@ -13,9 +14,13 @@ use std::pin::Pin;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::task::{Context, Poll, Waker};
+use std::time::Duration;
 
-use parking_lot::Mutex;
+use parking_lot::{Mutex, MutexGuard};
 use tokio::runtime::{Handle, Id, RuntimeFlavor};
+use tokio::time::sleep;
+
+use crate::node::Worker;
 
 /// The couriers of the runtimes of this process: one each, from the first call on that a task of it awaits.
 static COURIERS: Mutex<Vec<Arc<Courier>>> = Mutex::new(Vec::new());
@@ -29,6 +34,8 @@ thread_local! {
 const WORTH: usize = 16;
 /// How many tasks it wakes before it looks what they have sent.
 const ROUND: usize = 128;
+/// How often the node's thread looks whether it gets on.
+const PATIENCE: Duration = Duration::from_millis(1);
 
 /// One for each runtime.
 struct Courier {
@@ -46,6 +53,10 @@ struct State {
     due: Vec<Waker>,
     /// Wakes the courier itself, while it waits for something to do.
     idle: Option<Waker>,
+    /// How often it had its turn.
+    turns: u64,
+    /// There is a [`Watch`].
+    watched: bool,
     /// Its runtime has ended.
     gone: bool,
 }
@@ -142,17 +153,78 @@ impl Courier {
     }
 
     /// Takes the wakers, unless its runtime has ended.
-    fn take_over(&self, wakers: &mut Vec<Waker>) {
+    fn take_over(self: &Arc<Self>, wakers: &mut Vec<Waker>) {
         let mut state = self.state.lock();
         if state.gone {
             return;
         }
         state.answered.append(wakers);
         let idle = state.idle.take();
+        let watch =
+            (!state.watched).then(|| Watch { courier: self.clone(), turns: state.turns, done: false });
+        state.watched = true;
         drop(state);
         if let Some(idle) = idle {
             idle.wake();
         }
+        if let Some(watch) = watch {
+            // On no node's thread there is nobody to watch: the watch is dropped, and all are woken at once.
+            Worker::run_here(move || drop(tokio::task::spawn_local(watch.keep())));
+        }
+    }
+
+    /// Wakes directly whatever it holds.
+    fn relieve(&self, mut state: MutexGuard<'_, State>) {
+        let (answered, due) = (std::mem::take(&mut state.answered), std::mem::take(&mut state.due));
+        self.in_line.store(false, Ordering::Relaxed);
+        drop(state);
+        answered.into_iter().chain(due).for_each(Waker::wake);
+    }
+}
+
+/// Sees to it, from a node's thread, that a courier holds nothing for long.
+struct Watch {
+    courier: Arc<Courier>,
+    /// As they were when it looked last.
+    turns: u64,
+    /// There is nothing left to be watched.
+    done: bool,
+}
+
+impl Watch {
+    async fn keep(mut self) {
+        loop {
+            sleep(PATIENCE).await;
+            if !self.look() {
+                return;
+            }
+        }
+    }
+
+    /// Whether it is to look again.
+    fn look(&mut self) -> bool {
+        let mut state = self.courier.state.lock();
+        let holds = !state.answered.is_empty()
+            || !state.due.is_empty()
+            || self.courier.in_line.load(Ordering::Relaxed);
+        if !holds {
+            (state.watched, self.done) = (false, true);
+        } else if std::mem::replace(&mut self.turns, state.turns) == state.turns {
+            self.courier.relieve(state);
+        }
+        holds
+    }
+}
+
+impl Drop for Watch {
+    /// There was nobody to watch, or the thread that did has ended.
+    fn drop(&mut self) {
+        if self.done {
+            return;
+        }
+        let mut state = self.courier.state.lock();
+        state.watched = false;
+        self.courier.relieve(state);
     }
 }
 
@@ -164,6 +236,7 @@ impl Future for Rounds {
 
     fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<()> {
         let mut state = self.0.state.lock();
+        state.turns += 1;
         let due = std::mem::take(&mut state.due);
         let len = state.answered.len();
         let round: Vec<Waker> = state.answered.drain(..len.min(ROUND)).collect();
@@ -198,10 +271,13 @@ mod tests {
     use std::sync::atomic::AtomicUsize;
     use std::task::Wake;
 
+    use std::future::poll_fn;
+
     use tokio::runtime::{Builder, Runtime};
+    use tokio::task::{JoinHandle, LocalSet};
 
     use super::*;
-    use crate::answer::{Answer, channel};
+    use crate::answer::{Answer, Missing, Waiter, channel};
 
     #[derive(Default)]
     struct Woken(AtomicUsize);
@@ -221,7 +297,9 @@ mod tests {
     /// A courier that walks when the test says so.
     fn courier(runtime: &Runtime) -> Arc<Courier> {
         let id = runtime.handle().id();
-        Arc::new(Courier { runtime: id, in_line: AtomicBool::new(false), state: Mutex::default() })
+        // As if somebody watched it.
+        let state = State { watched: true, ..State::default() };
+        Arc::new(Courier { runtime: id, in_line: AtomicBool::new(false), state: Mutex::new(state) })
     }
 
     fn walk(rounds: &mut Rounds, waker: &Waker) {
@@ -294,36 +372,74 @@ mod tests {
     }
 
     #[test]
+    fn what_it_has_is_woken_without_it_while_it_stands_still() {
+        let runtime = many_threads();
+        let courier = courier(&runtime);
+        let (task, writer) = (Arc::<Woken>::default(), Arc::<Woken>::default());
+        let mut rounds = Rounds(courier.clone());
+        let mut watch = Watch { courier: courier.clone(), turns: 0, done: false };
+        courier.take_over(&mut vec![waker(&task); ROUND + 1]);
+        walk(&mut rounds, Waker::noop());
+        HERE.set(Some(courier.clone()));
+        wake_soon([waker(&writer)]);
+        // It had a turn since.
+        assert!(watch.look());
+        assert_eq!((task.times(), writer.times()), (ROUND, 0));
+        assert!(watch.look());
+        assert_eq!((task.times(), writer.times()), (ROUND + 1, 1));
+        // It is not relied on before it has come.
+        wake_soon([waker(&writer)]);
+        assert_eq!(writer.times(), 2);
+        assert!(!watch.look());
+        walk(&mut rounds, Waker::noop());
+        assert_eq!((task.times(), writer.times()), (ROUND + 1, 2));
+    }
+
+    #[test]
+    fn without_anybody_to_watch_it_holds_nothing() {
+        let runtime = many_threads();
+        let courier = courier(&runtime);
+        courier.state.lock().watched = false;
+        let task = Arc::<Woken>::default();
+        courier.take_over(&mut vec![waker(&task); WORTH]);
+        assert_eq!(task.times(), WORTH);
+        assert!(!courier.state.lock().watched);
+    }
+
+    #[test]
     fn answers_that_come_together_reach_tasks_of_several_runtimes() {
         let runtimes = [many_threads(), many_threads()];
-        for _ in 0..20 {
-            let (waiters, tasks): (Vec<_>, Vec<_>) = (0..400)
-                .map(|n| {
-                    let (waiter, mut awaited) = channel();
-                    let (waits, waiting) = std::sync::mpsc::channel();
-                    let task = runtimes[n / 150 % 2].spawn(async move {
-                        std::future::poll_fn(|cx| {
-                            let polled = Pin::new(&mut awaited).poll(cx);
-                            let _ = waits.send(());
-                            polled
-                        })
-                        .await
-                    });
-                    waiting.recv().unwrap();
-                    (waiter, task)
-                })
-                .unzip();
-            let mut round = Round::default();
-            waiters.into_iter().for_each(|waiter| waiter.send_in(Answer::Sent, &mut round));
-            drop(round);
-            for task in tasks {
-                assert!(matches!(runtimes[0].block_on(task).unwrap(), Ok(Answer::Sent)));
+        let own = Builder::new_current_thread().enable_all().build().unwrap();
+        LocalSet::new().block_on(&own, async {
+            let _node = Worker::here();
+            for _ in 0..20 {
+                let (waiters, tasks): (Vec<_>, Vec<_>) =
+                    (0..400).map(|n| awaiting(&runtimes[n / 150 % 2])).unzip();
+                let mut round = Round::default();
+                waiters.into_iter().for_each(|waiter| waiter.send_in(Answer::Sent, &mut round));
+                drop(round);
+                for task in tasks {
+                    assert!(matches!(task.await.unwrap(), Ok(Answer::Sent)));
+                }
             }
-        }
+        });
         let ids = runtimes.each_ref().map(|runtime| runtime.handle().id());
         let known = || COURIERS.lock().iter().filter(|courier| ids.contains(&courier.runtime)).count();
         assert_eq!(known(), 2);
         drop(runtimes);
         assert_eq!(known(), 0);
+    }
+
+    /// A task that awaits an answer, and waits by now.
+    fn awaiting(runtime: &Runtime) -> (Waiter, JoinHandle<Result<Answer, Missing>>) {
+        let (waiter, mut awaited) = channel();
+        let (waits, waiting) = std::sync::mpsc::channel();
+        let task = runtime.spawn(poll_fn(move |cx| {
+            let polled = Pin::new(&mut awaited).poll(cx);
+            let _ = waits.send(());
+            polled
+        }));
+        waiting.recv().unwrap();
+        (waiter, task)
     }
 }

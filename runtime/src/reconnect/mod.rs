@@ -230,6 +230,12 @@ impl Link {
         }
         state.relays.retain(|relay| relay.strong_count() > 0);
         state.relays.push(Arc::downgrade(relay));
+        drop(state);
+        // Whoever ended the link may not have seen it.
+        let state = self.states.borrow().clone();
+        if let ReconnectState::Ended { reason } = state {
+            relay.end(FaultCode::DISCONNECTED, &reason);
+        }
         true
     }
 
@@ -367,6 +373,12 @@ async fn again(link: &Weak<Link>) -> Option<Connection> {
             }
             Err(error) => tracing::info!(%error, attempt, "the connection was not made"),
             Ok(connection) => match link.resume(&connection).await {
+                // Closed meanwhile.
+                Ok(()) if link.has_ended() => {
+                    link.lost();
+                    connection.close_soon();
+                    return None;
+                }
                 Ok(()) => {
                     tracing::info!(attempt, "the connection was made again");
                     link.say(ReconnectState::Connected);

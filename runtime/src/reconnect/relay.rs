@@ -9,7 +9,7 @@ use std::collections::BTreeMap;
 use std::future::Future;
 use std::pin::{Pin, pin};
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, AtomicU8, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU8, AtomicU64, Ordering};
 use std::task::Poll;
 
 use bytes::Bytes;
@@ -49,6 +49,8 @@ pub(super) struct Relay {
 struct Known {
     stays: AtomicBool,
     hops: AtomicU8,
+    /// The connection of the line's target; 0 while there is none.
+    connection: AtomicU64,
 }
 
 #[derive(Default)]
@@ -99,7 +101,14 @@ impl Relay {
 
     /// The connection is lost: calls wait for the next one.
     pub(super) fn lost(&self) {
-        self.line.lock().target = None;
+        self.aim(&mut self.line.lock(), None);
+    }
+
+    /// What calls are passed on to from now on, if anything.
+    fn aim(&self, line: &mut Line, target: Option<Arc<Import>>) {
+        let connection = target.as_ref().map_or(0, |import| import.shared().id);
+        self.known.connection.store(connection, Ordering::Relaxed);
+        line.target = target;
     }
 
     /// The service is there, or was, on a connection that is lost by now.
@@ -113,11 +122,11 @@ impl Relay {
     pub(super) fn resume(&self, target: Arc<Import>) {
         self.was_there(&target);
         let mut line = self.line.lock();
-        line.target = Some(target.clone());
+        self.aim(&mut line, Some(target.clone()));
         while let Some((number, parked)) = line.parked.pop_first() {
             match self.start(&target, &parked.call) {
                 Err(fault) if is_lost(&fault) => {
-                    line.target = None;
+                    self.aim(&mut line, None);
                     line.parked.insert(number, parked);
                     return;
                 }
@@ -132,7 +141,7 @@ impl Relay {
         let parked = {
             let mut line = self.line.lock();
             line.ended.get_or_insert_with(|| fault.clone());
-            line.target = None;
+            self.aim(&mut line, None);
             std::mem::take(&mut line.parked)
         };
         for (_, parked) in parked {
@@ -158,7 +167,7 @@ impl Relay {
         if let Some(target) = line.target.clone() {
             match self.start(&target, call) {
                 Ok(sent) => return Went::Sent(sent),
-                Err(fault) if is_lost(&fault) => line.target = None,
+                Err(fault) if is_lost(&fault) => self.aim(line, None),
                 Err(fault) => return Went::Failed(fault),
             }
         }
@@ -225,7 +234,7 @@ impl Relay {
                     None => self.park(&mut line, call),
                 };
             }
-            line.target = None;
+            self.aim(&mut line, None);
         }
         self.pass(&mut line, call)
     }
@@ -276,8 +285,7 @@ impl Mailbox for Mail {
     }
 
     fn leads_beyond(&self, shared: &Arc<Shared>) -> bool {
-        let target = self.0.line.lock().target.clone();
-        target.is_none_or(|import| !Arc::ptr_eq(import.shared(), shared))
+        self.0.known.connection.load(Ordering::Relaxed) != shared.id
     }
 
     fn deliver(&self, batch: SmallVec<[Delivery; 1]>) {

@@ -5,6 +5,7 @@
 
 use std::sync::{Arc, OnceLock};
 
+use super::naming::weight_of;
 use crate::descriptor::{Described, Descriptor, Method, fingerprint};
 
 /// The method names of an interface in the order of the peer's numbers.
@@ -12,17 +13,16 @@ use crate::descriptor::{Described, Descriptor, Method, fingerprint};
 pub(crate) struct Numbering {
     pub(crate) fingerprint: u64,
     names: Vec<String>,
+    /// Bytes that are kept for it, roughly and at most.
+    pub(super) weight: usize,
     interface: OnceLock<Described>,
 }
 
 impl Numbering {
     pub(crate) fn new(names: Vec<String>) -> Arc<Numbering> {
         let list: Vec<&str> = names.iter().map(String::as_str).collect();
-        Arc::new(Numbering { fingerprint: fingerprint(&list), names, interface: OnceLock::new() })
-    }
-
-    pub(super) fn names(&self) -> impl Iterator<Item = &str> {
-        self.names.iter().map(String::as_str)
+        let (fingerprint, weight) = (fingerprint(&list), weight_of(list.into_iter()));
+        Arc::new(Numbering { fingerprint, names, weight, interface: OnceLock::new() })
     }
 
     pub(super) fn is_empty(&self) -> bool {
@@ -35,12 +35,6 @@ impl Numbering {
             Some(name) => interface.number_of(name).ok_or_else(|| format!("{}::{name}", interface.name)),
             None => Err(format!("{}::#{number}", interface.name)),
         }
-    }
-
-    /// The same for all of them, if the interface has methods at all.
-    pub(super) fn numbers_in(&self, interface: &Descriptor) -> Vec<Result<u16, String>> {
-        let number = |name: &String| interface.number_of(name).ok_or_else(|| name.clone());
-        self.names.iter().map(number).collect()
     }
 
     /// As an interface of which nothing else is known: that of calls that are passed on.

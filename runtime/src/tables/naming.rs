@@ -4,7 +4,7 @@
 //! than their calls. Both ends count the lists in the same way: who tells stays within what who is told takes, and fails a call of its
 //! own rather than the connection.
 
-use std::cell::OnceCell;
+use std::cell::RefCell;
 use std::collections::hash_map::Entry;
 use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
@@ -28,7 +28,7 @@ const PER_NAME: usize = 256;
 pub(super) const NO_ROOM: &str = "more than 1,024 lists of method names on one lane, or 16 MiB of them";
 
 /// Bytes that are kept for a list, roughly and at most.
-fn weight_of<'a>(names: impl Iterator<Item = &'a str>) -> usize {
+pub(super) fn weight_of<'a>(names: impl Iterator<Item = &'a str>) -> usize {
     names.map(|name| name.len() + PER_NAME).sum()
 }
 
@@ -123,8 +123,20 @@ pub(super) struct Heard {
 #[derive(Debug)]
 struct InForce {
     list: Arc<Numbering>,
-    /// As numbers of ours, or names that we lack.
-    numbers: OnceCell<Vec<Result<u16, String>>>,
+    /// Those that were looked up, as numbers of ours.
+    numbers: RefCell<HashMap<u16, u16, RandomState>>,
+}
+
+impl InForce {
+    /// Looks a number up once: who changes lists with each call pays for the methods that it calls, and not for lists.
+    fn number_in(&self, interface: &Descriptor, number: u16) -> Result<u16, String> {
+        if let Some(&known) = self.numbers.borrow().get(&number) {
+            return Ok(known);
+        }
+        let found = self.list.number_in(interface, number)?;
+        self.numbers.borrow_mut().insert(number, found);
+        Ok(found)
+    }
 }
 
 /// What is wrong with what was told.
@@ -151,7 +163,7 @@ impl Heard {
         if list.is_empty() {
             return Ok(list);
         }
-        let (weight, count) = (weight_of(list.names()), self.lists.len());
+        let (weight, count) = (list.weight, self.lists.len());
         match self.lists.entry(list.fingerprint) {
             Entry::Occupied(known) => Ok(known.get().clone()),
             Entry::Vacant(_) if count >= LISTS_MAX || self.weight + weight > WEIGHT_MAX => {
@@ -167,18 +179,18 @@ impl Heard {
     /// The peer's method names for objects with this fingerprint; no names at all: its numbers are the host's own again.
     pub(super) fn set(&mut self, fingerprint: u64, body: &[u8]) -> Result<(), NotHeard> {
         if let Some(former) = self.in_force.remove(&fingerprint) {
-            self.weight -= weight_of(former.list.names());
+            self.weight -= former.list.weight;
         }
         let list = self.list(body)?;
         if list.is_empty() {
             return Ok(());
         }
-        let weight = weight_of(list.names());
+        let weight = list.weight;
         if self.in_force.len() >= LISTS_MAX || self.weight + weight > WEIGHT_MAX {
             return Err(NotHeard::TooMuch);
         }
         self.weight += weight;
-        self.in_force.insert(fingerprint, InForce { list, numbers: OnceCell::new() });
+        self.in_force.insert(fingerprint, InForce { list, numbers: RefCell::default() });
         Ok(())
     }
 
@@ -194,12 +206,7 @@ impl Heard {
             // What is passed on has the fingerprint of its host's interface, and no methods here.
             && !interface.methods.is_empty()
         {
-            let numbers = known.numbers.get_or_init(|| known.list.numbers_in(interface));
-            return match numbers.get(number as usize) {
-                Some(Err(name)) => Err(format!("{}::{name}", interface.name)),
-                Some(found) => found.clone(),
-                None => Err(format!("{}::#{number}", interface.name)),
-            };
+            return known.number_in(interface, number);
         }
         if (number as usize) < interface.methods.len() {
             Ok(number)

@@ -46,10 +46,11 @@
 //! queue for strangers, with a lock, often a system call and a switch between threads; each call that it makes then would wake
 //! the node's thread in the same way. So each multi-threaded runtime from which calls are awaited has one task, the courier. A node's thread that
 //! has 16 or more answers for it at once hands it their wakers; it wakes them from inside, where that is cheap, and lines up behind
-//! them; what they send meanwhile wakes the node's thread once, when its turn comes. It cannot hang what a runtime would not hang by
-//! itself: a runtime that ends drops the courier, and with that all it holds is woken; a runtime of one thread, which may stand
-//! still while nobody drives it, has none. What it costs is that a call made behind it starts when a thread of the runtime is free,
-//! not before.
+//! them; what they send meanwhile wakes the node's thread once, when its turn comes. The threads of that runtime may have other things
+//! to do for long, a task that computes or waits without giving its thread back; then nothing may depend on them that did not
+//! before. So the node's thread looks after the courier every millisecond while that holds something: one that has not
+//! had its turn since is relieved of all. A runtime that ends drops the courier, with the same effect. A runtime of one thread, which may stand
+//! still while nobody drives it, has none.
 //!
 //! # Deadlines: a wheel at the caller, timers at the callee
 //!

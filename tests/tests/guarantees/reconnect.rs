@@ -167,6 +167,45 @@ fn is_lost(state: &ReconnectState) -> bool {
     matches!(state, ReconnectState::Reconnecting { .. })
 }
 
+/// Its proxies stay with who has them, but may come home.
+#[service(stay)]
+trait Club {
+    async fn join(&self, club: ClubProxy) -> Result<u32, CallError>;
+    fn members(&self) -> u32;
+}
+
+struct Members;
+
+#[service]
+impl Club for Members {
+    async fn join(&self, club: ClubProxy) -> Result<u32, CallError> {
+        club.members().await
+    }
+
+    fn members(&self) -> u32 {
+        7
+    }
+}
+
+#[test]
+fn a_proxy_that_stays_goes_home_in_a_call_on_itself_also_one_that_waited() {
+    run(async {
+        let address = own_address();
+        let first = bind(small().serve(|| Members), &address).await;
+        let client = small().start().await.unwrap();
+        let link = client.connect(address.clone()).reconnecting().policy(quick());
+        let club: ClubProxy = link.root().await.unwrap();
+        assert_eq!(club.join(club.clone()).await, Ok(7));
+        shut(first).await;
+        until(&link, is_lost).await;
+        let waiting = begin_all([club.join(club.clone())]).await;
+        let _second = bind(small().serve(|| Members), &address).await;
+        for call in waiting {
+            assert_eq!(call.await, Ok(7));
+        }
+    });
+}
+
 #[test]
 fn a_proxy_outlives_the_restart_of_its_server_and_calls_made_meanwhile_run_in_their_order() {
     run(async {
