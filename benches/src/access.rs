@@ -5,7 +5,8 @@ use std::time::Duration;
 
 use duologue::{Config, Identity, Node, NodeBuilder, NodeId, Trust};
 
-use crate::knobs::{Knobs, Lanes};
+use crate::knobs::{HELD_MAX, Knobs, Lanes};
+use crate::work::PAYLOAD_MAX;
 
 /// Who an end is and whom it trusts; needed between machines. On loopback nothing of it is.
 #[derive(Clone, Debug, Default)]
@@ -41,6 +42,10 @@ const OBJECT_CALLS_MAX: u32 = 65_536;
 const RESERVE: u32 = 64;
 /// What the frame of a call costs of the connection's permits, at most.
 const FRAME_KIB: u32 = 9;
+/// What waits to be written of it on a lane, at most: the frame of a small call.
+const FRAME_BYTES: usize = 64;
+/// The largest payload, and what goes around it.
+const BODY_MAX: usize = PAYLOAD_MAX as usize + 1_024;
 /// More than any load has.
 const EXPORTS_MAX: usize = 2_000_000;
 
@@ -72,10 +77,21 @@ impl Access {
     }
 }
 
+/// With room for the largest payload.
+fn sized() -> Config {
+    let mut config = Config::default();
+    config.body_max = BODY_MAX;
+    config.item_max = BODY_MAX;
+    config
+}
+
 /// A server that takes any load that may be asked for, all of it from one machine.
 pub(crate) fn server_config(busy_poll: Duration) -> Config {
-    let mut config = Config::default();
+    let mut config = sized();
     config.busy_poll = busy_poll;
+    // With large payloads, too, as many may be under way as are asked for.
+    config.arguments_max = HELD_MAX as usize;
+    config.results_max = HELD_MAX as usize;
     config.object_permits = OBJECT_CALLS_MAX + RESERVE;
     config.connection_permits = (OBJECT_CALLS_MAX + RESERVE) * FRAME_KIB;
     config.exports_max = EXPORTS_MAX;
@@ -87,8 +103,9 @@ pub(crate) fn server_config(busy_poll: Duration) -> Config {
 
 /// A client with room for the load it makes, and no more than the defaults where they suffice.
 pub(crate) fn client_config(knobs: &Knobs) -> Config {
-    let mut config = Config::default();
+    let mut config = sized();
     let calls = knobs.in_flight.max(knobs.in_flight_max) + RESERVE;
+    config.outbox_max = config.outbox_max.max(calls as usize * FRAME_BYTES);
     config.object_permits = config.object_permits.max(calls);
     config.connection_permits = config.connection_permits.max(calls * FRAME_KIB);
     config.exports_max = EXPORTS_MAX;

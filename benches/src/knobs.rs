@@ -80,7 +80,7 @@ const DAY: Duration = Duration::from_secs(86_400);
 /// Longer than that a thread waits for nobody.
 const BUSY_POLL_MAX: Duration = Duration::from_secs(1);
 /// What may be under way in payloads.
-const HELD_MAX: u64 = 4 << 30;
+pub(crate) const HELD_MAX: u64 = 4 << 30;
 
 impl Knobs {
     /// A load with the usual settings.
@@ -393,7 +393,7 @@ mod tests {
                 "--in-flight: 65536000 calls under way on all connections, at most 4000000 are",
             ),
             (
-                "echo:16777152",
+                "echo:16MiB",
                 |k| k.in_flight = 257,
                 "--in-flight: 4.02 GiB of payload under way, at most 4 GiB may be",
             ),

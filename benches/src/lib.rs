@@ -15,7 +15,7 @@
 //! ```text
 //!            run                                      serve
 //!  ┌───────────────────────────┐             ┌───────────────────────┐
-//!  │ coordinator: phases, news │── control ──│ Bench: hello, usage   │
+//!  │ coordinator: phases, news │── control ──│ Bench: usage, held    │
 //!  │   │                       │             │                       │
 //!  │   ▼                       │             │                       │
 //!  │ thread: node + its load   │── calls ────│ Target, Target, ..    │
@@ -43,6 +43,7 @@
 mod access;
 mod axis;
 mod difference;
+mod held;
 mod knobs;
 mod latency;
 mod load;
@@ -61,12 +62,15 @@ mod work;
 pub use access::{Access, AccessError, Target};
 pub use axis::Axis;
 pub use difference::Difference;
+pub use held::Held;
 pub use knobs::{KnobError, Knobs, Lanes};
 pub use latency::{Latency, Rank};
 pub use load::{Load, LoadError};
 pub use mix::MixError;
 pub use plan::{Plan, Sweep, SweepError};
-pub use report::{BaselineError, Change, Comparison, End, EndUse, Failure, Part, Point, Report, Stopped};
+pub use report::{
+    BaselineError, Change, Comparison, End, EndUse, Failure, Left, Part, Point, Report, Sample, Stopped,
+};
 pub use run::{News, run};
 pub use schedule::Schedule;
 pub use server::{ServeError, serve};

@@ -47,7 +47,7 @@ pub enum LoadError {
 }
 
 impl Load {
-    /// `add`, `echo:SIZE`, `callback`, `stream:SIZE`, `bulk:SIZE`, `handles`, `connect` or `mixed:FILE`; a size that is
+    /// `add`, `spin:TIME`, `echo:SIZE`, `callback`, `stream:SIZE`, `bulk:SIZE`, `handles`, `connect` or `mixed:FILE`; a size that is
     /// left out is `size`, or the usual one. Reads the file of a mix.
     pub fn parse(text: &str, size: Option<u64>) -> Result<Load, LoadError> {
         if let Some(file) = text.strip_prefix("mixed:") {
@@ -147,7 +147,7 @@ mod tests {
         assert_eq!(refused("echo:64", Some(64)), "echo:64B says its size already: leave the other one out");
         assert_eq!(refused("add", Some(64)), "add has no payload, so it has no size");
         assert_eq!(refused("mixed:x.toml", Some(64)), "a mix has no payload, so it has no size");
-        assert_eq!(refused("echo", Some(1 << 30)), "echo:1GiB: the size must be between 0B and 16777152B");
+        assert_eq!(refused("echo", Some(1 << 30)), "echo:1GiB: the size must be between 0B and 16MiB");
     }
 
     #[test]

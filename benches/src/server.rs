@@ -1,6 +1,7 @@
 //! The end that is measured: a node that serves the bench.
 
 use std::net::SocketAddr;
+use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
 use duologue::{Node, NodeError};
@@ -23,7 +24,7 @@ pub enum ServeError {
 }
 
 /// Serves the bench at `address` with so many threads, which stay awake for `busy_poll` after each frame that arrives, and with limits
-/// that are no limits to a load; until the node is shut down.
+/// that are no limits to a load; until the node is shut down, whoever drops it.
 pub async fn serve(
     address: &str,
     threads: u32,
@@ -31,9 +32,12 @@ pub async fn serve(
     access: &Access,
 ) -> Result<Node, ServeError> {
     let node = access.node(server_config(busy_poll)).arbiters(threads as usize);
-    let builder = node.serve(move || Desk { threads, busy_poll });
-    builder.bind(address).await.map_err(|error| match error {
+    // The desk says what its own node holds: it has the node as soon as there is one.
+    let own = Arc::new(OnceLock::new());
+    let desk = Desk { threads, busy_poll, node: own.clone() };
+    let node = node.serve(move || desk.clone()).bind(address).await.map_err(|error| match error {
         NodeError::TrustNotChosen(at) => ServeError::TrustNotChosen(at),
         error => ServeError::Node(address.to_owned(), error),
-    })
+    })?;
+    Ok(own.get_or_init(|| node).clone())
 }

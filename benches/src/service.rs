@@ -1,12 +1,15 @@
 //! What a server of the bench shows: its version and its own figures, and objects to be loaded.
 
-use std::time::Duration;
+use std::sync::{Arc, OnceLock};
+use std::time::{Duration, Instant};
 
 use duologue::prelude::*;
+use duologue::{Node, NodeId};
 use serde::{Deserialize, Serialize};
 
+use crate::held::Held;
 use crate::usage::Usage;
-use crate::work::{BULK_MAX, ITEMS, PAYLOAD_MAX};
+use crate::work::{BULK_MAX, ITEMS, PAYLOAD_MAX, SPIN_MAX};
 
 /// The version of what stands in this file. Ends of different versions do not measure together: their figures would
 /// not be of the same work.
@@ -60,6 +63,10 @@ pub(crate) trait Bench {
     fn shared(&self, count: u32) -> Vec<SharedTargetProxy>;
     /// Fresh objects with a lane each.
     fn own(&self, count: u32) -> Vec<OwnTargetProxy>;
+    /// What the server holds for the connections of these nodes, but for the caller's, once that is nothing or some seconds have passed.
+    async fn held(&self, by: Vec<NodeId>, caller: &Caller) -> Held;
+    /// How many of these connections are open, once none is or some seconds have passed.
+    async fn open(&self, by: Vec<NodeId>, caller: &Caller) -> usize;
 }
 
 /// An object that does nothing but be handed over.
@@ -86,6 +93,8 @@ impl Item for Thing {
 pub(crate) struct Desk {
     pub(crate) threads: u32,
     pub(crate) busy_poll: Duration,
+    /// The node that serves it, once it is bound.
+    pub(crate) node: Arc<OnceLock<Node>>,
 }
 
 #[service]
@@ -105,6 +114,22 @@ impl Bench for Desk {
     fn own(&self, count: u32) -> Vec<OwnTargetProxy> {
         (0..count.min(OBJECTS_AT_ONCE)).map(|_| OwnTargetProxy::local(Mark::default())).collect()
     }
+
+    async fn held(&self, by: Vec<NodeId>, caller: &Caller) -> Held {
+        let own = caller.connection();
+        match self.node.get() {
+            Some(node) => Held::at(node, |one| *one != own && by.contains(&one.peer())).await,
+            None => Held::default(),
+        }
+    }
+
+    async fn open(&self, by: Vec<NodeId>, caller: &Caller) -> usize {
+        let own = caller.connection();
+        match self.node.get() {
+            Some(node) => Held::open(node, |one| *one != own && by.contains(&one.peer())).await,
+            None => 0,
+        }
+    }
 }
 
 /// A closure of the client.
@@ -123,6 +148,8 @@ macro_rules! target {
         pub(crate) trait $name {
             /// The sum of two numbers.
             async fn add(&self, a: i64, b: i64) -> i64;
+            /// Keeps the thread of the object busy for so many nanoseconds.
+            fn spin(&self, ns: u64);
             /// The same bytes.
             async fn echo(&self, data: Bytes) -> Bytes;
             /// What `back` calls.
@@ -141,6 +168,14 @@ macro_rules! target {
         impl $name for Mark {
             async fn add(&self, a: i64, b: i64) -> i64 {
                 a.wrapping_add(b)
+            }
+
+            fn spin(&self, ns: u64) {
+                let time = Duration::from_nanos(ns).min(SPIN_MAX);
+                let begin = Instant::now();
+                while begin.elapsed() < time {
+                    std::hint::spin_loop();
+                }
             }
 
             async fn echo(&self, data: Bytes) -> Bytes {

@@ -65,6 +65,15 @@ pub(crate) fn exact_size(bytes: u64) -> String {
     }
 }
 
+/// A time in the largest unit that divides it: the way [`duration`] reads it, to the nanosecond.
+pub(crate) fn exact_time(time: Duration) -> String {
+    match time.as_nanos() {
+        ns if ns.is_multiple_of(1_000_000_000) => format!("{}s", ns / 1_000_000_000),
+        ns if ns.is_multiple_of(1_000_000) => format!("{}ms", ns / 1_000_000),
+        ns => format!("{}us", ns as f64 / 1e3),
+    }
+}
+
 /// Bytes to three digits: `53.1 KiB`.
 pub(crate) fn about_size(bytes: f64) -> String {
     let (unit, factor) = SIZES.iter().find(|(_, f)| bytes.abs() >= *f as f64).unwrap_or(&("B", 1));

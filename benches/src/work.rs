@@ -2,15 +2,19 @@
 
 use std::fmt;
 use std::str::FromStr;
+use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
-use crate::units::{self, UnitError, exact_size};
+use crate::units::{self, UnitError, exact_size, exact_time};
 
-/// The largest payload of a call or an item: 16 MiB, the largest body, less what goes around it.
-pub(crate) const PAYLOAD_MAX: u64 = (16 << 20) - 64;
+/// The largest payload of a call or an item.
+pub(crate) const PAYLOAD_MAX: u64 = 16 << 20;
 /// The largest transfer: 1 TiB.
 pub(crate) const BULK_MAX: u64 = 1 << 40;
+/// The shortest and the longest time that a handler keeps its thread busy.
+pub(crate) const SPIN_MIN: Duration = Duration::from_micros(1);
+pub(crate) const SPIN_MAX: Duration = Duration::from_secs(1);
 /// Items of a stream; the whole of it is one call.
 pub(crate) const ITEMS: u32 = 64;
 
@@ -28,6 +32,11 @@ pub(crate) const ITEMS: u32 = 64;
 pub enum Work {
     /// A sum of two numbers.
     Add,
+    /// A call whose handler keeps its thread busy, by the clock.
+    Spin {
+        /// For so long.
+        time: Duration,
+    },
     /// Bytes there and back.
     Echo {
         /// How many.
@@ -56,7 +65,9 @@ pub enum Work {
 #[non_exhaustive]
 pub enum WorkError {
     /// There is no such work.
-    #[error("`{0}` is no work: there are add, echo, callback, stream, bulk, handles, connect and mixed:FILE")]
+    #[error(
+        "`{0}` is no work: there are add, spin, echo, callback, stream, bulk, handles, connect and mixed:FILE"
+    )]
     Unknown(String),
     /// The size is none.
     #[error("`{text}`: {why}")]
@@ -65,6 +76,20 @@ pub enum WorkError {
         text: String,
         /// What is wrong with its size.
         why: UnitError,
+    },
+    /// The time is none.
+    #[error("`{text}`: {why}")]
+    BadTime {
+        /// The work as it was given.
+        text: String,
+        /// What is wrong with its time.
+        why: UnitError,
+    },
+    /// No handler is kept busy for so long, or so short.
+    #[error("{work}: the time must be between {} and {}", exact_time(SPIN_MIN), exact_time(SPIN_MAX))]
+    Time {
+        /// With the time that was given.
+        work: Work,
     },
     /// A size for a work that has none.
     #[error("{0} has no payload, so it has no size")]
@@ -142,6 +167,14 @@ impl Work {
         }
     }
 
+    /// A work with a time in it.
+    fn spin(text: &str, time: Option<&str>) -> Result<Work, WorkError> {
+        let Some(time) = time else { return Ok(Work::Spin { time: Duration::from_micros(20) }) };
+        let time = units::duration(time).map_err(|why| WorkError::BadTime { text: text.to_owned(), why })?;
+        let work = Work::Spin { time };
+        if (SPIN_MIN..=SPIN_MAX).contains(&time) { Ok(work) } else { Err(WorkError::Time { work }) }
+    }
+
     /// What it is called and whether a size was said.
     pub(crate) fn parse(text: &str) -> Result<(Work, bool), WorkError> {
         let (name, size) = match text.split_once(':') {
@@ -150,6 +183,7 @@ impl Work {
         };
         let work = match name {
             "add" => Work::Add,
+            "spin" => return Ok((Work::spin(text, size)?, size.is_some())),
             "echo" => Work::Echo { size: 0 },
             "callback" => Work::Callback,
             "stream" => Work::Stream { size: 0 },
@@ -192,6 +226,7 @@ impl fmt::Display for Work {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let name = match self {
             Work::Add => "add",
+            Work::Spin { time } => return write!(f, "spin:{}", exact_time(*time)),
             Work::Echo { .. } => "echo",
             Work::Callback => "callback",
             Work::Stream { .. } => "stream",
@@ -212,9 +247,21 @@ mod tests {
 
     #[test]
     fn every_work_is_read_as_it_is_shown() {
-        for text in
-            ["add", "echo:1KiB", "echo:0B", "callback", "stream:64B", "bulk:1GiB", "handles", "connect"]
-        {
+        for text in [
+            "add",
+            "spin:20us",
+            "spin:1.5us",
+            "spin:3ms",
+            "spin:1s",
+            "echo:16MiB",
+            "echo:1KiB",
+            "echo:0B",
+            "callback",
+            "stream:64B",
+            "bulk:1GiB",
+            "handles",
+            "connect",
+        ] {
             assert_eq!(text.parse::<Work>().unwrap().to_string(), text);
         }
     }
@@ -223,6 +270,7 @@ mod tests {
     fn a_work_without_a_size_has_the_usual_one() {
         assert_eq!("echo".parse(), Ok(Work::Echo { size: 1_024 }));
         assert_eq!("bulk".parse(), Ok(Work::Bulk { size: 64 << 20 }));
+        assert_eq!("spin".parse(), Ok(Work::Spin { time: Duration::from_micros(20) }));
     }
 
     #[test]
@@ -230,11 +278,13 @@ mod tests {
         let cases = [
             (
                 "dance",
-                "`dance` is no work: there are add, echo, callback, stream, bulk, handles, connect and mixed:FILE",
+                "`dance` is no work: there are add, spin, echo, callback, stream, bulk, handles, connect and mixed:FILE",
             ),
             ("add:64", "add has no payload, so it has no size"),
             ("echo:much", "`echo:much`: expected a size such as 64, 1KiB or 16MiB"),
-            ("echo:17MiB", "echo:17MiB: the size must be between 0B and 16777152B"),
+            ("echo:17MiB", "echo:17MiB: the size must be between 0B and 16MiB"),
+            ("spin:20", "`spin:20`: expected a time such as 500ms, 10s or 2m"),
+            ("spin:2s", "spin:2s: the time must be between 1us and 1s"),
             ("bulk:0", "bulk:0B: the size must be between 1B and 1024GiB"),
         ];
         for (text, reason) in cases {

@@ -1,12 +1,17 @@
 //! What came of a run. As JSON it can be kept, and compared with a later one.
 
 mod compare;
+mod left;
+mod memory;
 
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use serde::{Deserialize, Serialize};
 
 pub use compare::{BaselineError, Change, Comparison};
+pub use left::Left;
+pub use memory::Sample;
+pub(crate) use memory::{Course, course, is_course};
 
 use crate::axis::Axis;
 use crate::knobs::Knobs;
@@ -114,6 +119,13 @@ pub struct Point {
     pub server: EndUse,
     /// Of a mix: each kind of work.
     pub parts: Vec<Part>,
+    /// What both ends still held when it was over; `None` if nobody asked.
+    #[serde(default)]
+    pub left: Option<Left>,
+    /// The memory of both ends: when it began to be measured, in between about sixty times but not more than once a second,
+    /// and at the end.
+    #[serde(default)]
+    pub memory: Vec<Sample>,
 }
 
 /// Calls that failed alike.
@@ -270,6 +282,12 @@ pub(crate) mod samples {
         report
     }
 
+    /// So many seconds of a client that grows by a MiB in each, from 30 MiB, and of a server that does not.
+    pub(crate) fn memory(seconds: u64) -> Vec<Sample> {
+        let mib = |n: u64| Usage { rss_bytes: Some(n << 20), ..Usage::default() };
+        (0..seconds).map(|s| Sample::new(Duration::from_secs(s), &mib(30 + s), &mib(64))).collect()
+    }
+
     pub(crate) fn point(value: Option<f64>, knobs: Knobs, per_s: f64, factor: f64) -> Point {
         let mut histogram = crate::latency::histogram();
         for n in 1..=1_000_u64 {
@@ -301,6 +319,8 @@ pub(crate) mod samples {
             client: used.clone(),
             server: used,
             parts: Vec::new(),
+            left: None,
+            memory: Vec::new(),
         }
     }
 }
@@ -308,6 +328,7 @@ pub(crate) mod samples {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::held::Held;
 
     #[test]
     fn a_report_is_the_same_after_json() {
@@ -321,7 +342,21 @@ mod tests {
             failed: 2,
             latency: report.points[0].latency.clone(),
         }];
+        let held = Held { taking: 3, ..Held::default() };
+        report.points[1].left = Some(Left { client: held, server: None, missing: Some("lost".to_owned()) });
+        report.points[2].memory = samples::memory(3);
         assert_eq!(Report::from_json(&report.to_json()).unwrap(), report);
+    }
+
+    #[test]
+    fn a_report_that_was_kept_before_knows_nothing_of_what_was_left() {
+        let report = samples::curve(1.0);
+        let mut json: serde_json::Value = serde_json::from_str(&report.to_json()).unwrap();
+        for point in json["points"].as_array_mut().unwrap() {
+            let point = point.as_object_mut().unwrap();
+            assert!(point.remove("left").is_some() && point.remove("memory").is_some());
+        }
+        assert_eq!(Report::from_json(&json.to_string()).unwrap(), report);
     }
 
     #[test]

@@ -13,7 +13,7 @@ use crate::mix::Draw;
 use crate::work::Work;
 
 /// Keeps the callers of a thread calling until the load is over.
-pub(super) async fn drive(number: u32, orders: &Arc<Orders>, hands: &[Hands], recorder: &Rc<Recorder>) {
+pub(super) async fn drive(number: u32, orders: &Arc<Orders>, hands: Vec<Hands>, recorder: &Rc<Recorder>) {
     let knobs = &orders.knobs;
     let each = match knobs.load.connects() {
         // There are no connections to be in flight on: the handshakes are dealt to the threads.
@@ -21,7 +21,7 @@ pub(super) async fn drive(number: u32, orders: &Arc<Orders>, hands: &[Hands], re
         false => knobs.in_flight,
     };
     let mut callers = JoinSet::new();
-    for (which, hands) in hands.iter().enumerate() {
+    for (which, hands) in hands.into_iter().enumerate() {
         for slot in 0..each {
             let seed = (u64::from(number) << 48) ^ ((which as u64) << 24) ^ u64::from(slot);
             let draw = Draw::new(knobs.load.works(), seed);
@@ -61,9 +61,7 @@ async fn caller(
         let part = draw.next();
         let outcome = hands[turn].perform(works[part], part, n, &recorder).await;
         let now = Instant::now();
-        if !recorder.ended(part, &outcome, Took::Closed(now - begin)) {
-            return;
-        }
+        let more = recorder.ended(part, &outcome, Took::Closed(now - begin));
         begin = now;
         match outcome {
             Ok(None) => {}
@@ -73,6 +71,9 @@ async fn caller(
             }
             // What fails at once must not keep the thread from everything else.
             Err(_) => tokio::task::yield_now().await,
+        }
+        if !more {
+            return;
         }
         turn = (turn + step) % hands.len();
         n += 1;

@@ -5,8 +5,10 @@ use std::sync::atomic::{AtomicU8, AtomicU64, Ordering};
 use std::sync::{Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
+use duologue::NodeId;
 use tokio::sync::{mpsc, watch};
 
+use crate::held::Held;
 use crate::usage::ThreadTime;
 
 /// Where a load is.
@@ -53,6 +55,8 @@ pub(super) enum Event {
     Ready,
     /// It cannot go on.
     Broken(String),
+    /// Its load is over and its objects are dropped: its node, and what that still holds. It keeps its connections until it is dismissed.
+    Idle(NodeId, Held),
 }
 
 /// The hold of the coordinator on its threads.
@@ -63,6 +67,8 @@ pub(super) struct Control {
     phase: AtomicU8,
     /// The same for those who wait.
     leave: watch::Sender<Leave>,
+    /// Whether threads may close their connections.
+    dismissed: watch::Sender<bool>,
     events: mpsc::UnboundedSender<Event>,
     /// Of each thread.
     meters: Vec<Meter>,
@@ -94,6 +100,7 @@ impl Control {
         let control = Control {
             phase: AtomicU8::new(Phase::Connecting as u8),
             leave: watch::Sender::new(Leave::First),
+            dismissed: watch::Sender::new(false),
             events,
             meters: (0..threads).map(|_| Meter::default()).collect(),
             pacers: Mutex::default(),
@@ -161,6 +168,17 @@ impl Control {
             Ok(Leave::Over(over)) => *over,
             _ => Over { at: Instant::now(), cut: true },
         }
+    }
+
+    /// Lets the threads close their connections, and end.
+    pub(super) fn dismiss(&self) {
+        self.dismissed.send_replace(true);
+    }
+
+    /// Waits until connections may be closed.
+    pub(super) async fn dismissed(&self) {
+        // The sender is `self`: it is not gone while this waits.
+        let _ = self.dismissed.subscribe().wait_for(|dismissed| *dismissed).await;
     }
 
     /// A thread that only says when calls are due.

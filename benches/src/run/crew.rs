@@ -5,8 +5,9 @@ use std::sync::Arc;
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
-use duologue::{Config, Node};
+use duologue::{Config, Node, NodeId};
 use futures_util::StreamExt as _;
+use tokio::sync::mpsc::UnboundedReceiver;
 use tokio::task::LocalSet;
 
 use super::control::{Control, Event, Meter, Over};
@@ -16,12 +17,16 @@ use super::orders::{Hands, Orders, share};
 use super::recorder::{Recorder, Seen};
 use super::{closed, open};
 use crate::access::{Target, client_config};
+use crate::held::Held;
 use crate::knobs::{Knobs, Lanes};
 use crate::service::BenchProxy;
 use crate::work::Work;
 
-/// How long a node may take to say goodbye.
+/// How long a node may take to say goodbye, and how much longer for each of its connections.
 const GOODBYE: Duration = Duration::from_secs(5);
+const GOODBYE_EACH: Duration = Duration::from_millis(2);
+/// How often the coordinator looks whether a thread has ended without a word.
+const LOOK: Duration = Duration::from_millis(50);
 
 /// Threads under way.
 #[derive(Debug)]
@@ -39,6 +44,7 @@ impl Crew {
                 Ok(thread) => threads.push(thread),
                 Err(error) => {
                     orders.control.end(Over { at: Instant::now(), cut: true });
+                    orders.control.dismiss();
                     return Err(format!("cannot start a thread: {error}"));
                 }
             }
@@ -46,7 +52,21 @@ impl Crew {
         Ok(Crew { threads })
     }
 
-    /// Waits for the threads, which end when the load is over; what each has seen.
+    /// Waits until each thread has let go of its objects; their nodes, and what these still hold.
+    pub(super) async fn idle(&self, events: &mut UnboundedReceiver<Event>) -> (Vec<NodeId>, Held) {
+        let (mut nodes, mut held) = (Vec::new(), Held::default());
+        // One that waits to be dismissed has not ended, and one that has ended says nothing.
+        let ended = || self.threads.iter().filter(|thread| thread.is_finished()).count();
+        while nodes.len() + ended() < self.threads.len() {
+            if let Ok(Some(Event::Idle(node, of_thread))) = tokio::time::timeout(LOOK, events.recv()).await {
+                nodes.push(node);
+                held = held.and(&of_thread);
+            }
+        }
+        (nodes, held)
+    }
+
+    /// Waits for the threads, which end when they are dismissed; what each has seen.
     pub(super) async fn join(self) -> Vec<Seen> {
         let mut seen = Vec::new();
         for thread in self.threads {
@@ -102,15 +122,21 @@ async fn member(number: u32, orders: &Arc<Orders>) -> Seen {
             control.tell(Event::Ready);
             if let Some(begin) = control.begun().await {
                 match knobs.rate {
-                    None => closed::drive(number, orders, &hands, &recorder).await,
+                    None => closed::drive(number, orders, hands, &recorder).await,
                     Some(rate) => open::drive(number, orders, rate, begin, hands, &recorder).await,
                 }
             }
         }
         Err(why) => control.tell(Event::Broken(why)),
     }
+    // For the work `connect` connections are what is used up: those that are left are counted.
+    let of_load = if knobs.load.connects() { Held::open(&node, |_| true).await } else { 0 };
+    let held = Held { connections: of_load, ..Held::at(&node, |_| true).await };
+    control.tell(Event::Idle(node.id(), held));
+    control.dismissed().await;
     // A peer that is gone says no goodbye.
-    let _ = tokio::time::timeout(GOODBYE, node.shutdown()).await;
+    let goodbye = GOODBYE + GOODBYE_EACH * share(knobs.connections, knobs.threads, number);
+    let _ = tokio::time::timeout(goodbye, node.shutdown()).await;
     recorder.take()
 }
 

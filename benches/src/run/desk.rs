@@ -2,15 +2,18 @@
 
 use std::time::Duration;
 
-use duologue::{CallError, ConnectError, Connection, Node, OpenError, link};
+use duologue::{CallError, ConnectError, Connection, Node, NodeId, OpenError, link};
 
 use crate::access::{Target, client_config};
+use crate::held::Held;
 use crate::knobs::Knobs;
 use crate::service::{BenchProxy, Hello, VERSION};
 use crate::usage::Usage;
 
 /// A server under load may let its figures wait for so long.
 const PATIENCE: Duration = Duration::from_secs(10);
+/// It waits for itself to let go of what it holds.
+const LONG_PATIENCE: Duration = Duration::from_secs(20);
 
 #[derive(Debug)]
 pub(super) struct Desk {
@@ -61,8 +64,26 @@ impl Desk {
         }
     }
 
+    /// What the server still holds for these nodes.
+    pub(super) async fn held(&self, by: Vec<NodeId>) -> Result<Held, String> {
+        self.bench.held(by).timeout(LONG_PATIENCE).await.map_err(|error| unsaid(&error))
+    }
+
+    /// How many connections of these nodes the server still has open.
+    pub(super) async fn open_connections(&self, by: Vec<NodeId>) -> Result<usize, String> {
+        self.bench.open(by).timeout(LONG_PATIENCE).await.map_err(|error| unsaid(&error))
+    }
+
     pub(super) async fn close(self) {
         let _ = tokio::time::timeout(PATIENCE, self.node.shutdown()).await;
+    }
+}
+
+/// Why a server does not say what it holds.
+fn unsaid(error: &CallError) -> String {
+    match error {
+        CallError::NoSuchMethod(_) => "the server is of a release that does not say it".to_owned(),
+        error => format!("the server did not say: {error}"),
     }
 }
 

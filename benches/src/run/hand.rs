@@ -64,6 +64,7 @@ impl Hand {
                 let sum = on!(self, target => target.add(a, b).await)?;
                 right(sum == a + b, || format!("{a} + {b} came back as {sum}"))?;
             }
+            Work::Spin { time } => on!(self, target => target.spin(time.as_nanos() as u64).await)?,
             Work::Echo { size } => {
                 let data = recorder.payload(part);
                 let back = on!(self, target => target.echo(data).await)?;

@@ -1,23 +1,26 @@
 //! One load of a run, from its connections to its figures.
 
+use std::convert::Infallible;
 use std::future::Future;
 use std::pin::Pin;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use tokio::sync::mpsc::UnboundedReceiver;
+use tokio::time::MissedTickBehavior;
 
 use super::control::{Control, Event, Over};
 use super::crew::Crew;
 use super::desk::Desk;
 use super::news::News;
-use super::orders::Orders;
+use super::orders::{Orders, since};
 use super::recorder::{Seen, Tally};
 use crate::access::Target;
+use crate::held::Held;
 use crate::knobs::Knobs;
 use crate::latency::Latency;
 use crate::plan::Planned;
-use crate::report::{EndUse, Failure, Part, Point};
+use crate::report::{EndUse, Failure, Left, Part, Point, Sample};
 use crate::usage::Usage;
 
 /// How often there are news.
@@ -48,6 +51,12 @@ impl Both {
         client.cpu = client.cpu.map(|cpu| cpu.saturating_sub(control.pacing()));
         Both { at: Instant::now(), client, server }
     }
+
+    /// Its memory, if it is known of either end.
+    fn sample(&self, begin: &Both) -> Option<Sample> {
+        let sample = Sample::new(self.at.duration_since(begin.at), &self.client, &self.server);
+        sample.client_bytes.or(sample.server_bytes).map(|_| sample)
+    }
 }
 
 /// Measures a point; what ended it early, if anything did. Without a point nothing was measured.
@@ -61,7 +70,7 @@ pub(super) async fn measure(
     let Planned { value, percent, knobs } = planned;
     let (control, events) = Control::new(knobs.threads);
     let orders = Arc::new(Orders { knobs: knobs.clone(), target: target.clone(), control: control.clone() });
-    let mut watch = Watch { control: control.clone(), events, desk, news, stop };
+    let mut watch = Watch { control: control.clone(), events, desk, news, stop, memory: Vec::new() };
     let crew = match Crew::start(&orders) {
         Ok(crew) => crew,
         Err(why) => return (None, Some(Cut::Broken(why))),
@@ -74,14 +83,31 @@ pub(super) async fn measure(
         // What ends the load ends the measured time, however long the server takes to say what it used.
         marks.end = Some(Both { at, ..Both::now(desk, &control).await });
     }
-    let seen = crew.join().await;
+    let (left, seen) = wind_up(&mut watch, crew, desk).await;
+    let memory = watch.memory;
     let point = match (marks.begin.take(), marks.end.take()) {
         (Some(begin), Some(end)) => {
-            Some(Point { percent, ..point(value, knobs, &marks, begin, end, &seen, cut.is_none()) })
+            let memory = begin.sample(&begin).into_iter().chain(memory).chain(end.sample(&begin)).collect();
+            let point = point(value, knobs, &marks, begin, end, &seen, cut.is_none());
+            Some(Point { percent, left: Some(left), memory, ..point })
         }
         _ => None,
     };
     (point, cut)
+}
+
+/// Asks both ends what they still hold, while the connections are open, and again when they are closed; what the threads have seen.
+async fn wind_up<N, S>(watch: &mut Watch<'_, N, S>, crew: Crew, desk: &Desk) -> (Left, Vec<Seen>) {
+    let (nodes, client) = crew.idle(&mut watch.events).await;
+    let held = desk.held(nodes.clone()).await;
+    watch.control.dismiss();
+    let seen = crew.join().await;
+    let server = match held {
+        Ok(held) => desk.open_connections(nodes).await.map(|connections| Held { connections, ..held }),
+        Err(why) => Err(why),
+    };
+    let missing = server.as_ref().err().cloned();
+    (Left { client, server: server.ok(), missing }, seen)
 }
 
 /// What was used by then: with the first connection of each thread, with all of them, and around the measured time.
@@ -99,6 +125,8 @@ struct Watch<'a, N, S> {
     desk: &'a Desk,
     news: &'a mut N,
     stop: Pin<&'a mut S>,
+    /// Of the measured time, between its ends.
+    memory: Vec<Sample>,
 }
 
 impl<N: FnMut(News), S: Future<Output = ()>> Watch<'_, N, S> {
@@ -112,7 +140,7 @@ impl<N: FnMut(News), S: Future<Output = ()>> Watch<'_, N, S> {
         self.pass(knobs.warm_up, false).await?;
         marks.begin = Some(Both::now(self.desk, &self.control).await);
         self.control.measure();
-        self.pass(knobs.duration, true).await?;
+        self.measure(knobs.duration).await?;
         let more = Instant::now();
         while knobs.rate.is_none() && self.control.sum(|meter| &meter.measured) == 0 && more.elapsed() < MORE
         {
@@ -136,6 +164,18 @@ impl<N: FnMut(News), S: Future<Output = ()>> Watch<'_, N, S> {
             (self.news)(News::Connecting { made, of });
         }
         Ok(())
+    }
+
+    /// Lets the load run for so long, and takes samples of memory meanwhile.
+    async fn measure(&mut self, duration: Duration) -> Result<(), Cut> {
+        let (desk, mut memory) = (self.desk, Vec::new());
+        let passed = tokio::select! {
+            biased;
+            passed = self.pass(duration, true) => passed,
+            never = sample(desk, duration, &mut memory) => match never {},
+        };
+        self.memory = memory;
+        passed
     }
 
     /// Lets the load run for so long.
@@ -173,6 +213,20 @@ impl<N: FnMut(News), S: Future<Output = ()>> Watch<'_, N, S> {
             }
             () = tokio::time::sleep(within) => Ok(None),
         }
+    }
+}
+
+/// Takes samples of memory from time to time: a call to the server each, and never two at once.
+async fn sample(desk: &Desk, duration: Duration, memory: &mut Vec<Sample>) -> Infallible {
+    let begin = Instant::now();
+    let mut due = tokio::time::interval(Sample::apart(duration));
+    due.set_missed_tick_behavior(MissedTickBehavior::Delay);
+    // The first one is due at once: the begin of the measured time has been looked at.
+    due.tick().await;
+    loop {
+        due.tick().await;
+        let server = desk.usage().await;
+        memory.push(Sample::new(since(begin), &Usage::now(), &server));
     }
 }
 
@@ -232,6 +286,8 @@ fn point(
                 })
                 .collect(),
         },
+        left: None,
+        memory: Vec::new(),
         knobs,
     }
 }

@@ -1,7 +1,7 @@
 //! What a report shows in rows and columns, whatever they are drawn with.
 
 use crate::latency::Latency;
-use crate::report::{Change, Comparison, Point, Report};
+use crate::report::{Change, Comparison, Course, Point, Report, course};
 use crate::units::{about_size, count, nanos};
 
 /// Rows under a head.
@@ -184,5 +184,33 @@ pub(super) fn notes(report: &Report) -> Vec<String> {
             notes.push(format!("{end}: {missing}"));
         }
     }
+    notes.extend(memory(report));
+    notes.extend(left(report));
     notes
+}
+
+/// What became of memory while the one point of a report was measured.
+fn memory(report: &Report) -> Option<String> {
+    let [point] = &report.points[..] else { return None };
+    let mib = |bytes: u64| bytes as f64 / f64::from(1 << 20);
+    let shown = |end: &str, course: Option<Course>| {
+        course.map(|course| format!("{end} {:.1} → {:.1} MiB", mib(course.from), mib(course.to)))
+    };
+    let client = shown("client", course(&point.memory, |sample| sample.client_bytes));
+    let server = shown("server", course(&point.memory, |sample| sample.server_bytes));
+    let ends: Vec<String> = client.into_iter().chain(server).collect();
+    (!ends.is_empty()).then(|| format!("memory after the first quarter, and at the end: {}", ends.join(", ")))
+}
+
+/// What both ends still held after each point: once, if it is the same after all of them.
+fn left(report: &Report) -> Vec<String> {
+    let known = all_points(report).into_iter().filter_map(|point| Some((point, point.left.as_ref()?)));
+    let all: Vec<(String, String)> =
+        known.map(|(point, left)| (label(report, point), left.to_string())).collect();
+    match &all[..] {
+        [(_, first), rest @ ..] if rest.iter().all(|(_, left)| left == first) => {
+            vec![format!("left behind: {first}")]
+        }
+        all => all.iter().map(|(label, left)| format!("{label}: left behind: {left}")).collect(),
+    }
 }

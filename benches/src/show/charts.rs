@@ -5,7 +5,7 @@ use super::plot::{Bars, HUES, Line, Plot};
 use super::scale::Scale;
 use crate::axis::Axis;
 use crate::latency::Latency;
-use crate::report::{EndUse, Point, Report};
+use crate::report::{EndUse, Point, Report, Sample, is_course};
 use crate::units::{about_size, count, nanos};
 
 /// A plot with its heading and a sentence on how to read it.
@@ -25,6 +25,7 @@ pub(super) fn charts(report: &Report, baseline: Option<&Report>) -> Vec<Chart> {
         latency_by_percentile(report, baseline),
         processor_time(report),
         memory(report),
+        memory_over_time(report),
     ];
     all.into_iter().flatten().collect()
 }
@@ -208,6 +209,36 @@ fn memory(report: &Report) -> Option<Chart> {
     Some(Chart { name: "Memory for a connection", how: how.to_owned(), plot })
 }
 
+/// Of a report of one point that was measured for long enough.
+fn memory_over_time(report: &Report) -> Option<Chart> {
+    let [point] = &report.points[..] else { return None };
+    let samples = &point.memory;
+    let line = |name: &str, hue, of: fn(&Sample) -> Option<u64>| Line {
+        name: name.to_owned(),
+        hue,
+        dashed: false,
+        dots: false,
+        points: samples.iter().filter_map(|sample| Some((sample.at_s, of(sample)? as f64))).collect(),
+    };
+    let lines = vec![
+        line("client", 0, |sample| sample.client_bytes),
+        line("server", 1, |sample| sample.server_bytes),
+    ];
+    let most = lines.iter().flat_map(|line| &line.points).map(|(_, bytes)| *bytes).fold(0.0, f64::max);
+    let seconds = samples.last().filter(|_| is_course(samples) && most > 0.0)?.at_s;
+    let name = "Memory over time";
+    let plot = Plot {
+        title: name.to_owned(),
+        x: Scale::from_zero(seconds, |s| nanos(s * 1e9)),
+        x_name: "since it is measured".to_owned(),
+        y: Scale::bytes(most, about_size),
+        lines,
+        bars: Vec::new(),
+    };
+    let how = "What each process has in RAM. Where the line is flat, nothing piles up.".to_owned();
+    Some(Chart { name, how, plot })
+}
+
 /// Bars of both ends at each point; `None` if nothing is known of either.
 fn ends(
     report: &Report,
@@ -266,6 +297,20 @@ mod tests {
         report.points = (1..=9).map(|n| Point { value: Some(f64::from(n)), ..point.clone() }).collect();
         let said = how(&report);
         assert!(said.ends_with(" Of the 9 points these are 6; the figures of all are below."), "{said}");
+    }
+
+    #[test]
+    fn a_long_run_of_one_point_has_a_plot_of_memory() {
+        let mut report = samples::curve(1.0);
+        report.points[0].memory = samples::memory(10);
+        assert!(!names(&report).contains(&"Memory over time"), "a curve has other plots");
+        report.points.truncate(1);
+        assert_eq!(names(&report).last(), Some(&"Memory over time"));
+        let charts = charts(&report, None);
+        let lines = &charts.last().unwrap().plot.lines;
+        assert_eq!(lines.iter().map(|line| line.points.len()).collect::<Vec<_>>(), [10, 10]);
+        report.points[0].memory.pop();
+        assert!(!names(&report).contains(&"Memory over time"), "too few samples");
     }
 
     #[test]

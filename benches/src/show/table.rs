@@ -68,8 +68,9 @@ fn grid(text: &mut String, grid: &Grid) -> std::fmt::Result {
 
 #[cfg(test)]
 mod tests {
-    use super::super::super::report::{Failure, Stopped, samples};
+    use super::super::super::report::{Failure, Left, Stopped, samples};
     use super::*;
+    use crate::held::Held;
 
     #[test]
     fn a_curve_has_a_row_for_each_of_its_points() {
@@ -113,6 +114,34 @@ mod tests {
             ),
             "{text}"
         );
+    }
+
+    #[test]
+    fn what_was_left_behind_is_said_once_if_it_is_the_same_after_all_points() {
+        let mut report = samples::curve(1.0);
+        let left = |exports| {
+            let held = Held { exports, ..Held::default() };
+            Some(Left { client: Held::default(), server: Some(held), missing: None })
+        };
+        report.points.iter_mut().for_each(|point| point.left = left(0));
+        assert!(table(&report, None).ends_with("\n\nleft behind: nothing\n"));
+        report.points[1].left = left(2);
+        let said = "\n1: left behind: nothing\n\
+                    16: left behind: nothing by the client, 2 exports by the server\n\
+                    256: left behind: nothing\n";
+        assert!(table(&report, None).ends_with(said), "{}", table(&report, None));
+    }
+
+    #[test]
+    fn a_long_run_of_one_point_says_what_became_of_memory() {
+        let mut report = samples::curve(1.0);
+        report.points.truncate(1);
+        report.points[0].memory = samples::memory(12);
+        let text = table(&report, None);
+        let said = "\nmemory after the first quarter, and at the end: client 33.0 → 41.0 MiB, server 64.0 → 64.0 MiB\n";
+        assert!(text.ends_with(said), "{text}");
+        report.points[0].memory.truncate(9);
+        assert!(!table(&report, None).contains("memory"), "too few samples");
     }
 
     #[test]

@@ -74,7 +74,7 @@ pub(crate) struct RunArgs {
     /// Address of the server, host:port
     #[arg(value_name = "ADDR", default_value = ADDRESS)]
     pub(crate) address: String,
-    /// add, echo:SIZE, callback, stream:SIZE, bulk:SIZE, handles, connect, or mixed:FILE (TOML lines `WORK = WEIGHT`); a size may
+    /// add, spin:TIME, echo:SIZE, callback, stream:SIZE, bulk:SIZE, handles, connect, or mixed:FILE (TOML lines `WORK = WEIGHT`); a size may
     /// be left out
     #[arg(long, value_name = "WORK", default_value = "add")]
     pub(crate) work: String,

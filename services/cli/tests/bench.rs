@@ -113,6 +113,7 @@ fn every_work_is_measured_at_both_ends() {
     let (server, bench) = (Server::start(&[]), Bench::new());
     for (work, moves) in [
         ("add", false),
+        ("spin:5us", false),
         ("echo:1KiB", true),
         ("callback", false),
         ("stream:64B", true),
@@ -146,6 +147,30 @@ fn a_mix_is_measured_as_a_whole_and_by_its_works() {
     let calls: u64 = parts.iter().map(|part| part["calls"].as_u64().unwrap()).sum();
     assert_eq!(calls, point["calls"].as_u64().unwrap());
     assert!(said.stdout.contains("\nby work:\n"), "{said:?}");
+}
+
+/// All figures of what an end holds.
+fn held(end: &Value) -> Vec<u64> {
+    end.as_object().unwrap().values().map(|n| n.as_u64().unwrap()).collect()
+}
+
+#[test]
+fn a_mix_of_everything_leaves_nothing_behind_at_either_end() {
+    let (server, bench) = (Server::start(&[]), Bench::new());
+    let mix = "add = 4\n\"echo:1KiB\" = 2\n\"echo:32KiB\" = 1\ncallback = 2\nhandles = 2\n\"stream:256B\" = 1\n\"bulk:256KiB\" = 1\n";
+    std::fs::write(bench.path("mix.toml"), mix).unwrap();
+    let work = format!("mixed:{}", bench.path("mix.toml").display());
+    let many = ["--work", &work, "--connections", "3", "--objects", "5"];
+    for (loop_, lanes) in [(&[][..], "shared"), (&["--rate", "200"], "own")] {
+        let (said, report) =
+            bench.measure(&server.address, &[&many[..], loop_, &["--lanes", lanes]].concat());
+        let left = &report["points"][0]["left"];
+        assert_eq!((held(&left["client"]), held(&left["server"])), (vec![0; 9], vec![0; 9]), "{left}");
+        assert!(said.stdout.ends_with("\nleft behind: nothing\n"), "{said:?}");
+        assert!(bench.page().contains("<li>left behind: nothing</li>"));
+    }
+    let (said, _) = bench.measure(&server.address, &["--work", "connect"]);
+    assert!(said.stdout.ends_with("\nleft behind: nothing\n"), "{said:?}");
 }
 
 #[test]
@@ -271,6 +296,8 @@ fn a_server_that_dies_leaves_a_partial_report() {
     assert_eq!((&report["complete"], &report["stopped"]["told"]), (&Value::from(false), &Value::from(false)));
     assert_eq!(report["points"].as_array().unwrap().len(), 1);
     assert_eq!(report["points"][0]["complete"], false);
+    let words = "left behind: nothing by the client; by the server it is not known: the server did not say: ";
+    assert!(said.stdout.contains(words), "{said:?}");
     assert!(bench.page().contains("<strong>Partial report.</strong>"));
 }
 
@@ -286,6 +313,7 @@ fn whoever_stops_a_run_keeps_what_was_measured() {
     assert_eq!((&report["complete"], &report["stopped"]["told"]), (&Value::from(false), &Value::from(true)));
     assert_eq!(report["points"].as_array().unwrap().len(), 1);
     assert!(said.stdout.contains("PARTIAL: it was told to stop"), "{said:?}");
+    assert!(said.stdout.ends_with("\nleft behind: nothing\n"), "{said:?}");
 }
 
 #[test]
@@ -394,15 +422,62 @@ impl Rude for Stranger {
     fn grunt(&self) {}
 }
 
-async fn refusal(node: Node) -> (Said, Value) {
+async fn ran(node: Node) -> (Said, Value) {
     let address = node.local_addr().to_string();
-    let refused = tokio::task::spawn_blocking(move || {
+    let ran = tokio::task::spawn_blocking(move || {
         let bench = Bench::new();
         (bench.run(&address, &[]), bench.report())
     });
-    let refused = refused.await.unwrap();
+    let ran = ran.await.unwrap();
     node.shutdown().await;
-    refused
+    ran
+}
+
+/// A bench of an earlier release, which does not say what it holds.
+#[service(name = "DuologueBench")]
+trait Earlier {
+    fn hello(&self) -> LaterHello;
+    fn usage(&self) -> Value;
+    fn shared(&self, count: u32) -> Vec<SharedTargetProxy>;
+}
+
+#[service]
+trait SharedTarget {
+    fn add(&self, a: i64, b: i64) -> i64;
+}
+
+#[service]
+impl Earlier for Stranger {
+    fn hello(&self) -> LaterHello {
+        let text = || "yesterday's".to_owned();
+        LaterHello { version: 1, program: text(), system: text(), cores: 1, threads: 1, mood: text() }
+    }
+
+    fn usage(&self) -> Value {
+        serde_json::json!({ "cpu": null, "rss_bytes": null, "missing": "nobody looked" })
+    }
+
+    fn shared(&self, count: u32) -> Vec<SharedTargetProxy> {
+        (0..count).map(|_| SharedTargetProxy::local(Stranger)).collect()
+    }
+}
+
+#[service]
+impl SharedTarget for Stranger {
+    fn add(&self, a: i64, b: i64) -> i64 {
+        a + b
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_server_of_an_earlier_release_is_measured_and_need_not_say_what_it_holds() {
+    let server = Node::builder().serve_as::<EarlierProxy>(|| Stranger);
+    let (said, report) = ran(server.bind("127.0.0.1:0").await.unwrap()).await;
+    assert_eq!((said.code, &report["complete"]), (Some(0), &Value::from(true)), "{said:?}");
+    let left = &report["points"][0]["left"];
+    assert_eq!((held(&left["client"]), &left["server"]), (vec![0; 9], &Value::Null));
+    let words = "left behind: nothing by the client; by the server it is not known: the server is of a release that does not say it\n";
+    assert!(said.stdout.ends_with(words), "{said:?}");
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -419,7 +494,7 @@ async fn a_server_of_another_version_is_not_measured() {
         (Node::builder(), "serves `Void` and no bench: start `duologue bench serve` there"),
     ];
     for (node, reason) in servers {
-        let (said, report) = refusal(node.bind("127.0.0.1:0").await.unwrap()).await;
+        let (said, report) = ran(node.bind("127.0.0.1:0").await.unwrap()).await;
         assert_eq!(said.code, Some(1), "{said:?}");
         assert!(said.has_line(reason), "{reason}: {said:?}");
         assert_eq!(
@@ -440,9 +515,9 @@ fn what_makes_no_sense_is_refused_before_anything_begins() {
             &["--threads", "3", "--connections", "2"],
             "--threads: 3 for 2 connections: a connection lives on one thread",
         ),
-        (&["--work", "echo:17MiB"], "echo:17MiB: the size must be between 0B and 16777152B"),
+        (&["--work", "echo:17MiB"], "echo:17MiB: the size must be between 0B and 16MiB"),
         (&["--work", "echo:64", "--size", "64"], "echo:64B says its size already: leave the other one out"),
-        (&["--work", "sing"], "`sing` is no work: there are add, echo, "),
+        (&["--work", "sing"], "`sing` is no work: there are add, spin, echo, "),
         (&["--work", "mixed:nowhere.toml"], "nowhere.toml: cannot be read: "),
         (&["--rate", "10", "--sweep", "in-flight=1,2"], "with --rate the loop is open: "),
         (&["--sweep", "in-flight=1,x"], "`x` is no value for in-flight"),

@@ -31,6 +31,7 @@
 //! | `--work` | one call of it |
 //! |---|---|
 //! | `add` | a sum of two numbers |
+//! | `spin:TIME` | a call whose handler keeps its thread busy for so long, by the clock; 20 µs if no time is said |
 //! | `echo:SIZE` | bytes there and back; 1 KiB if no size is said |
 //! | `callback` | a call during which the server calls a closure of the client |
 //! | `stream:SIZE` | a stream of 64 items of that size from the server, read to its end |
@@ -55,16 +56,40 @@
 //! ```sh
 //! duologue bench run HOST:18863 --sweep in-flight=1,4,16,64,256,1024,4096      # throughput by concurrency
 //! duologue bench run HOST:18863 --sweep rate=25%,50%,75%,90% --html rate.html  # latency under rate
-//! duologue bench run HOST:18863 --work echo --sweep size=64,1KiB,16KiB,256KiB
+//! duologue bench run HOST:18863 --work echo --in-flight 4 --sweep size=8,1KiB,64KiB,1MiB,16MiB
 //! duologue bench run HOST:18863 --sweep connections=1,10,100,1000              # memory for a connection, too
 //! duologue bench run HOST:18863 --sweep lanes=1,4,16,own --objects 64
-//! duologue bench run HOST:18863 --sweep objects=1,100,10000
+//! duologue bench run HOST:18863 --sweep objects=1,100,10000,1000000
 //! ```
 //!
 //! Rates in per cent are of what a closed loop reaches, which is measured first. Further knobs: `--objects` (on each connection,
 //! called in turn), `--lanes shared|own|N`, `--threads` (each a node with its share of the connections), `--duration`,
 //! `--warm-up`, `--size`, `--busy-poll TIME` (at `serve`, too: threads that stay awake after each frame). `duologue bench run --help` says all of them; what makes no sense together is refused with
 //! the reason.
+//!
+//! # Over several threads
+//!
+//! The objects that a connection calls live on the thread of the server that has the connection, and a new connection goes to the thread with the
+//! fewest. Hence work that takes time is spread by connections: as many of them as `serve` has `--threads`, or more.
+//!
+//! ```sh
+//! duologue bench serve --threads 1                                          # then the same with --threads 2
+//! duologue bench run HOST:18863 --work spin:20us --connections 2 --threads 1
+//! ```
+//!
+//! # Over a long time
+//!
+//! A soak is a long `--duration` below what a closed loop reaches. The report of a single point says what memory became: after the first quarter and at
+//! the end in the table, as a plot over time on the page, and with all its samples in the JSON (`memory`: about sixty of them, a second apart at
+//! least).
+//!
+//! ```sh
+//! duologue bench run HOST:18863 --work mixed:benches/mixes/everyday.toml --rate 20000 --duration 20m --html soak.html
+//! ```
+//!
+//! After every load its objects are dropped, and both ends say what they hold for its connections once that is nothing, or after ten seconds:
+//! exports, imports, calls under way, kept answers, permits, streams; and, when these are closed, connections that are not gone.
+//! `left behind: nothing` is how it ought to be. A server of an earlier release does not say: the report then says that.
 //!
 //! # To know
 //!
