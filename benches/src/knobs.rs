@@ -15,7 +15,7 @@ use crate::units::{about_size, plural, seconds};
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(into = "String", try_from = "String")]
 pub enum Lanes {
-    /// So many lanes for all objects of a connection.
+    /// So many lanes for all objects of a connection, which are dealt to them.
     Shared(u8),
     /// A lane for each object.
     Own,
@@ -129,6 +129,10 @@ impl Knobs {
         }
         if let Lanes::Shared(lanes) = self.lanes {
             within("lanes", lanes, 1, Lanes::SHARED_MAX)?;
+            // An object stays on one lane.
+            if u32::from(lanes) > self.objects && !self.load.connects() {
+                return refuse("lanes", format!("{lanes} lanes need as many objects, with --objects"));
+            }
         }
         if self.lanes == Lanes::Own && self.objects > OWN_LANES_MAX {
             let most =
@@ -365,7 +369,7 @@ mod tests {
     #[test]
     fn what_makes_no_sense_is_refused_with_the_reason() {
         type Spoil = fn(&mut Knobs);
-        let cases: [(&str, Spoil, &str); 18] = [
+        let cases: [(&str, Spoil, &str); 19] = [
             ("add", |k| k.busy_poll = Duration::from_secs(2), "--busy-poll: must be at most 1s"),
             ("add", |k| k.in_flight = 0, "--in-flight: must be between 1 and 65536"),
             ("add", |k| k.in_flight = 65_537, "--in-flight: must be between 1 and 65536"),
@@ -382,6 +386,11 @@ mod tests {
             ("add", |k| k.warm_up = DAY * 2, "--warm-up: must be at most 24h"),
             ("add", |k| k.idle_timeout = DAY, "--idle-timeout: must be between 500ms and 10m"),
             ("add", |k| k.lanes = Lanes::Shared(65), "--lanes: must be between 1 and 64"),
+            (
+                "add",
+                |k| (k.lanes, k.objects) = (Lanes::Shared(4), 3),
+                "--lanes: 4 lanes need as many objects, with --objects",
+            ),
             (
                 "add",
                 |k| (k.lanes, k.objects) = (Lanes::Own, 16_001),

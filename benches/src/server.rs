@@ -7,7 +7,8 @@ use std::time::Duration;
 use duologue::{Node, NodeError};
 
 use crate::access::{Access, server_config};
-use crate::service::Desk;
+use crate::knobs::Lanes;
+use crate::service::{Desk, desk_name};
 
 /// Why a server could not start.
 #[derive(Debug, thiserror::Error)]
@@ -35,7 +36,12 @@ pub async fn serve(
     // The desk says what its own node holds: it has the node as soon as there is one.
     let own = Arc::new(OnceLock::new());
     let desk = Desk { threads, busy_poll, node: own.clone() };
-    let node = node.serve(move || desk.clone()).bind(address).await.map_err(|error| match error {
+    let root = desk.clone();
+    let builder = (0..Lanes::SHARED_MAX).fold(node.serve(move || root.clone()), |node, number| {
+        let desk = desk.clone();
+        node.service(&desk_name(number), move || desk.clone())
+    });
+    let node = builder.bind(address).await.map_err(|error| match error {
         NodeError::TrustNotChosen(at) => ServeError::TrustNotChosen(at),
         error => ServeError::Node(address.to_owned(), error),
     })?;

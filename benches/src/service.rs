@@ -59,7 +59,7 @@ pub(crate) trait Bench {
     fn hello(&self) -> Hello;
     /// What the server's process has used.
     fn usage(&self) -> Usage;
-    /// Fresh objects that share a lane.
+    /// Fresh objects, on the lane of this one.
     fn shared(&self, count: u32) -> Vec<SharedTargetProxy>;
     /// Fresh objects with a lane each.
     fn own(&self, count: u32) -> Vec<OwnTargetProxy>;
@@ -67,6 +67,12 @@ pub(crate) trait Bench {
     async fn held(&self, by: Vec<NodeId>, caller: &Caller) -> Held;
     /// How many of these connections are open, once none is or some seconds have passed.
     async fn open(&self, by: Vec<NodeId>, caller: &Caller) -> usize;
+}
+
+/// The name of one more root. Services are opened through the shared lanes in turn, and what they hand over comes by their own lane: so
+/// objects of several roots are on several lanes.
+pub(crate) fn desk_name(number: u8) -> String {
+    format!("DuologueBench {number}")
 }
 
 /// An object that does nothing but be handed over.

@@ -22,8 +22,9 @@ pub struct Config {
     /// takes a third of the time; a thread that waits for the next call takes a whole core meanwhile, and where threads outnumber cores
     /// everything is slower. Set it on both sides. Default: zero, which is never.
     pub busy_poll: Duration,
-    /// Lanes that a dialer opens and that all ordinary objects share, 1 to 64. More lanes isolate objects from each other's lost packets
-    /// and cost throughput, since frames share fewer writes. Default: 1.
+    /// Lanes that a dialer opens and that all ordinary objects share, 1 to 64. Services are opened on them in turn, and what a service hands
+    /// over stays on its lane, so that more than one serves programs with several services. More lanes isolate those from each other's lost packets
+    /// and cost throughput, since frames share fewer writes; `lane = "own"` isolates the objects of one service. Default: 1.
     pub shared_lanes: u8,
     /// Calls that may be unanswered on one object from one connection; the 4,160th waits at its caller. Default: 4,096 and
     /// 64 in reserve for calls made inside handlers.

@@ -4,6 +4,7 @@
 
 pub mod busy;
 pub mod events;
+pub mod figures;
 pub mod hostile;
 pub mod many;
 pub mod nodes;

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
-use duologue::{Config, Node, NodeId};
+use duologue::{Config, Connection, Node, NodeId};
 use futures_util::StreamExt as _;
 use tokio::sync::mpsc::UnboundedReceiver;
 use tokio::task::LocalSet;
@@ -19,7 +19,7 @@ use super::{closed, open};
 use crate::access::{Target, client_config};
 use crate::held::Held;
 use crate::knobs::{Knobs, Lanes};
-use crate::service::BenchProxy;
+use crate::service::{BenchProxy, desk_name};
 use crate::work::Work;
 
 /// How long a node may take to say goodbye, and how much longer for each of its connections.
@@ -168,11 +168,23 @@ async fn equip(number: u32, orders: &Arc<Orders>, node: &Node) -> Result<Vec<Han
     Ok(hands)
 }
 
+/// One on each shared lane that is to be loaded.
+async fn desks(knobs: &Knobs, connection: &Connection) -> Result<Vec<BenchProxy>, Fault> {
+    let Lanes::Shared(lanes @ 2..) = knobs.lanes else {
+        return Ok(vec![connection.root().await?]);
+    };
+    let mut desks = Vec::with_capacity(lanes.into());
+    for number in 0..lanes {
+        desks.push(connection.service(&desk_name(number)).await?);
+    }
+    Ok(desks)
+}
+
 async fn connect(knobs: &Knobs, target: &Target, node: &Node) -> Result<Hands, String> {
     let connection = node.connect(target.address.as_str()).await.map_err(|e| e.to_string())?;
     let equipped: Result<Vec<Hand>, Fault> = async {
-        let bench: BenchProxy = connection.root().await?;
-        let hands = Hand::open(&bench, knobs.objects, knobs.lanes == Lanes::Own).await?;
+        let desks = desks(knobs, &connection).await?;
+        let hands = Hand::open(&desks, knobs.objects, knobs.lanes == Lanes::Own).await?;
         if knobs.load.works().iter().any(|(work, _)| *work == Work::Callback) {
             for hand in &hands {
                 hand.give_callback().await?;

@@ -4,6 +4,7 @@ use duologue::prelude::*;
 use duologue::{CallError, Node};
 
 use super::fault::Fault;
+use super::orders::share;
 use super::recorder::Recorder;
 use crate::service::{BenchProxy, ItemProxy, OBJECTS_AT_ONCE, OwnTargetProxy, SharedTargetProxy, Thing};
 use crate::work::{ITEMS, Work};
@@ -28,15 +29,29 @@ macro_rules! on {
 }
 
 impl Hand {
-    /// Fresh objects of a server.
-    pub(super) async fn open(bench: &BenchProxy, objects: u32, own: bool) -> Result<Vec<Hand>, CallError> {
+    /// Fresh objects of a server, by turns of each of its desks.
+    pub(super) async fn open(desks: &[BenchProxy], objects: u32, own: bool) -> Result<Vec<Hand>, CallError> {
+        let mut of_each = Vec::with_capacity(desks.len());
+        for (number, desk) in desks.iter().enumerate() {
+            let count = share(objects, desks.len() as u32, number as u32);
+            of_each.push(Hand::of(desk, count, own).await?.into_iter());
+        }
+        let mut hands = Vec::with_capacity(objects as usize);
+        while hands.len() < objects as usize {
+            hands.extend(of_each.iter_mut().filter_map(Iterator::next));
+        }
+        Ok(hands)
+    }
+
+    /// Fresh objects of one desk.
+    async fn of(desk: &BenchProxy, objects: u32, own: bool) -> Result<Vec<Hand>, CallError> {
         let mut hands = Vec::with_capacity(objects as usize);
         while hands.len() < objects as usize {
             let count = (objects - hands.len() as u32).min(OBJECTS_AT_ONCE);
             let before = hands.len();
             match own {
-                true => hands.extend(bench.own(count).await?.into_iter().map(Hand::Own)),
-                false => hands.extend(bench.shared(count).await?.into_iter().map(Hand::Shared)),
+                true => hands.extend(desk.own(count).await?.into_iter().map(Hand::Own)),
+                false => hands.extend(desk.shared(count).await?.into_iter().map(Hand::Shared)),
             }
             if hands.len() == before {
                 return Err(CallError::Nested("the server gave no objects".to_owned()));

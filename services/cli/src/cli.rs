@@ -91,7 +91,7 @@ pub(crate) struct RunArgs {
     /// Objects on each connection, called in turn
     #[arg(long, value_name = "N", default_value_t = 1)]
     pub(crate) objects: u32,
-    /// What objects share on the way: one lane (shared), so many lanes (a number), or none (own)
+    /// What objects share on the way: one lane (shared), so many lanes (a number, no more than objects), or none (own)
     #[arg(long, value_name = "shared|own|N", default_value = "shared")]
     pub(crate) lanes: Lanes,
     /// Threads of this end, each with its share of the connections [default: one for each core, but no more than connections]

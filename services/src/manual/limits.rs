@@ -27,7 +27,7 @@
 //! | field | default | range | at the limit |
 //! |---|---|---|---|
 //! | `arbiters` | one for each core | 1 to 1,024 | – |
-//! | `shared_lanes` | 1 | 1 to 64; the dialer's counts | – |
+//! | `shared_lanes` | 1, see [performance](super::performance#how-many-lanes) | 1 to 64; the dialer's counts | – |
 //! | `object_permits` | 4,160: 4,096 and 64 in reserve for nested calls | at least 2; the smaller of both peers' | further calls wait at the caller, in order; at their deadline `Deadline`, never ran |
 //! | `connection_permits` | 16,384 KiB, of which 1,024 in reserve for nested calls | at least 32 (a peer that offers less is refused); the smaller of both peers' | the same |
 //! | `exports_max` | 65,536 objects each way | – | a call that would hand one more over: `Overloaded`, never ran; a result: `BadReply`. The smaller of both sides' counts; a peer that hands over more than it was told loses its connection |

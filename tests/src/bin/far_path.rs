@@ -11,6 +11,7 @@ use duologue::link::Congestion;
 use duologue::prelude::*;
 use duologue::testing::{self, Conditions, Network};
 use duologue::{Config, NodeBuilder};
+use duologue_tests::figures::{Figure, Latencies};
 use tokio::time::{Instant, sleep, timeout};
 use transport::{Endpoint, Identity, Link, Trust};
 
@@ -127,7 +128,7 @@ fn ours(seed: u64, loss: f64, config: &Config, streams: usize, callers: usize) -
             world.pair().conditions(path(loss)).serve(|| Well).near(with).far(with).await.expect("a pair");
         let far: FarProxy = pair.root().await.expect("it is served");
         let meter = Meter::default();
-        let took = Rc::new(RefCell::new(Vec::new()));
+        let took = Rc::new(RefCell::new(Latencies::default()));
         let mut tasks = Vec::new();
         for _ in 0..streams {
             let mut zeros = far.zeros().await.expect("a stream");
@@ -146,7 +147,7 @@ fn ours(seed: u64, loss: f64, config: &Config, streams: usize, callers: usize) -
                     let start = Instant::now();
                     far.echo(1).await.expect("it is answered");
                     if begin.elapsed() > WARM_UP {
-                        took.borrow_mut().push(start.elapsed());
+                        took.borrow_mut().add(start.elapsed());
                     }
                 }
             }));
@@ -154,22 +155,12 @@ fn ours(seed: u64, loss: f64, config: &Config, streams: usize, callers: usize) -
         let bytes = meter.per_second().await;
         tasks.iter().for_each(|task| task.abort());
         let mut took = std::mem::take(&mut *took.borrow_mut());
-        took.sort();
-        let at = |share: f64| {
-            let found = took.get((took.len() as f64 * share) as usize);
-            found.map_or(0.0, |took| took.as_secs_f64() * 1e3)
-        };
-        let calls = took.len() as f64 / MEASURED.as_secs_f64();
-        *found.borrow_mut() = Some(Ours { bytes, calls, p50: at(0.5), p99: at(0.99) });
+        let calls = took.count() as f64 / MEASURED.as_secs_f64();
+        *found.borrow_mut() = Some(Ours { bytes, calls, p50: took.ms(0.5), p99: took.ms(0.99) });
         // What is left ends with its connection.
         let _ = timeout(Duration::from_secs(60), pair.near.connection.close()).await;
     });
     found.into_inner().expect("it was measured")
-}
-
-fn median(mut all: Vec<f64>) -> f64 {
-    all.sort_by(f64::total_cmp);
-    all[all.len() / 2]
 }
 
 fn config(congestion: Congestion) -> Config {
@@ -186,13 +177,13 @@ fn main() {
             let config = config(congestion);
             println!("{congestion:?}, loss {} %", loss * 100.0);
             if only.as_deref() != Some("ours") {
-                let raw = (0..SEEDS).map(|seed| raw(seed, loss, &config.transport)).collect();
-                println!("  the link alone      {:8.2} MB/s", median(raw) / 1e6);
+                let raw = Figure::of((0..SEEDS).map(|seed| raw(seed, loss, &config.transport)));
+                println!("  the link alone      {:8.2} MB/s", raw.median / 1e6);
             }
             for (streams, callers) in [(1, 0), (0, CALLERS), (1, CALLERS)] {
                 let all: Vec<Ours> =
                     (0..SEEDS).map(|seed| ours(seed, loss, &config, streams, callers)).collect();
-                let of = |each: fn(&Ours) -> f64| median(all.iter().map(each).collect());
+                let of = |each: fn(&Ours) -> f64| Figure::of(all.iter().map(each)).median;
                 println!(
                     "  {streams} stream, {callers:2} callers {:8.2} MB/s {:6.0} calls/s, p50 {:6.1} ms, p99 {:6.1} ms",
                     of(|o| o.bytes) / 1e6,

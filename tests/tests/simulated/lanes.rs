@@ -1,11 +1,13 @@
-//! An object with a lane of its own beside a flood on the shared lanes whose packets are lost: its latency is exactly that of a quiet
-//! link, however often.
+//! Who waits for a packet that is lost: those on its lane and nobody else. An object with a lane of its own keeps exactly the latency of a
+//! quiet link beside a flood on the shared lanes, and of services that were opened in turn those on other shared lanes do.
 
+use std::cell::RefCell;
 use std::time::Duration;
 
 use duologue::prelude::*;
 use duologue::testing;
 use duologue_tests::nodes::{begin, begin_all};
+use futures_util::future::join_all;
 use tokio::time::{Instant, sleep};
 
 use crate::guarantees::{ONE_WAY, at_rest, steady};
@@ -74,4 +76,50 @@ fn an_own_lane_keeps_its_latency_beside_a_flood_that_loses_packets() {
         drop((crowd, apart));
         at_rest(&pair).await;
     });
+}
+
+/// Four services are opened, in this order, and a call of the first one is lost. Which of them still answer as on a quiet link?
+fn unharmed(shared_lanes: u8) -> Vec<bool> {
+    let found = RefCell::new(Vec::new());
+    testing::run(1, async |world| {
+        let mut config = duologue::Config::default();
+        config.shared_lanes = shared_lanes;
+        let near = |node: duologue::NodeBuilder| node.config(config);
+        let names = ["a", "b", "c", "d"];
+        let far =
+            |node| names.iter().fold(node, |node: duologue::NodeBuilder, name| node.service(name, || Hall));
+        let pair = world.pair().conditions(steady()).near(near).far(far).await.unwrap();
+        let mut halls: Vec<CrowdProxy> = Vec::new();
+        for name in names {
+            let hall: CrowdProxy = pair.near.connection.service(name).await.unwrap();
+            assert_eq!(hall.echo(0).await, Ok(0));
+            halls.push(hall);
+        }
+        let here = pair.far.connection.remote_address().ip();
+        let there = pair.near.connection.remote_address().ip();
+        let lost = pair.counters().0.lost;
+        pair.network.set_path(here, there, steady().loss(1.0));
+        let mut first = halls[0].echo(1);
+        assert!(begin(&mut first).await.is_pending());
+        sleep(Duration::from_millis(1)).await;
+        assert!(pair.counters().0.lost > lost);
+        pair.network.set_path(here, there, steady());
+        let start = Instant::now();
+        let calls = halls.iter().map(|hall| hall.echo(2)).map(async |call| {
+            assert_eq!(call.await, Ok(2));
+            start.elapsed() == 2 * ONE_WAY
+        });
+        *found.borrow_mut() = join_all(calls).await;
+        assert_eq!(first.await, Ok(1));
+        drop(halls);
+        at_rest(&pair).await;
+    });
+    found.into_inner()
+}
+
+#[test]
+fn services_are_opened_on_the_shared_lanes_in_turn() {
+    assert_eq!(unharmed(1), [false, false, false, false], "all share the lane");
+    assert_eq!(unharmed(2), [false, true, false, true], "the third shares it with the first");
+    assert_eq!(unharmed(4), [false, true, true, true], "each has another");
 }

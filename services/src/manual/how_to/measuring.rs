@@ -63,7 +63,7 @@
 //! ```
 //!
 //! Rates in per cent are of what a closed loop reaches, which is measured first. Further knobs: `--objects` (on each connection,
-//! called in turn), `--lanes shared|own|N`, `--threads` (each a node with its share of the connections), `--duration`,
+//! called in turn), `--lanes shared|own|N` (N shared ones are dealt to the objects, of which there must be as many), `--threads` (each a node with its share of the connections), `--duration`,
 //! `--warm-up`, `--size`, `--busy-poll TIME` (at `serve`, too: threads that stay awake after each frame). `duologue bench run --help` says all of them; what makes no sense together is refused with
 //! the reason.
 //!
