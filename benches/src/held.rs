@@ -10,6 +10,8 @@ use crate::units::plural;
 
 /// How long an end may take to let go of what it holds.
 const PATIENCE: Duration = Duration::from_secs(10);
+/// How long connections may take to be gone: of one whose farewell is lost, no less than its idle time, which is 10 s if nobody says another one.
+const CLOSING: Duration = Duration::from_secs(15);
 
 /// What an end holds for others, over several connections: as [`ConnectionStats`], without what every connection has.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -73,7 +75,7 @@ impl Held {
     /// How many of those connections of a node are open, once none is, or after some time.
     pub(crate) async fn open(node: &Node, of: impl Fn(&Connection) -> bool) -> usize {
         let open = || node.connections().iter().filter(|one| of(one)).count();
-        let _ = tokio::time::timeout(PATIENCE, node.until(|_| open() == 0)).await;
+        let _ = tokio::time::timeout(CLOSING, node.until(|_| open() == 0)).await;
         open()
     }
 

@@ -28,18 +28,22 @@ pub(super) async fn drive(number: u32, orders: &Arc<Orders>, hands: Vec<Hands>, 
             callers.spawn_local(caller(orders.clone(), hands.clone(), slot, each, draw, recorder.clone()));
         }
     }
-    let all = async {
-        while let Some(ended) = callers.join_next().await {
-            if let Some(why) = panicked(ended) {
-                orders.control.tell(Event::Broken(why));
+    {
+        let all = async {
+            while let Some(ended) = callers.join_next().await {
+                if let Some(why) = panicked(ended) {
+                    orders.control.tell(Event::Broken(why));
+                }
             }
+        };
+        tokio::pin!(all);
+        tokio::select! {
+            () = &mut all => {}
+            _ = orders.control.over() => within_grace(all).await,
         }
-    };
-    tokio::pin!(all);
-    tokio::select! {
-        () = &mut all => {}
-        _ = orders.control.over() => within_grace(all).await,
     }
+    // Whoever still waits is sent away, and has left before anybody looks what is held.
+    callers.shutdown().await;
 }
 
 /// One call after another. The clock is read once for each: where one ends, the next begins.

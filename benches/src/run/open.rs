@@ -142,6 +142,8 @@ impl Driver {
         for arrival in self.arrivals.left() {
             recorder.unanswered(self.draw.next(), now - arrival.at);
         }
+        // Whoever still waits is sent away, and has left before anybody looks what is held.
+        self.calls.shutdown().await;
     }
 }
 

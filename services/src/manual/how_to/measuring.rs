@@ -58,6 +58,7 @@
 //! duologue bench run HOST:18863 --sweep rate=25%,50%,75%,90% --html rate.html  # latency under rate
 //! duologue bench run HOST:18863 --work echo --in-flight 4 --sweep size=8,1KiB,64KiB,1MiB,16MiB
 //! duologue bench run HOST:18863 --sweep connections=1,10,100,1000              # memory for a connection, too
+//! duologue bench run HOST:18863 --connections 10000 --rate 1000 --idle-timeout 60s   # ten thousand, each called every 10 s
 //! duologue bench run HOST:18863 --sweep lanes=1,4,16,own --objects 64
 //! duologue bench run HOST:18863 --sweep objects=1,100,10000,1000000
 //! ```
@@ -88,7 +89,7 @@
 //! ```
 //!
 //! After every load its objects are dropped, and both ends say what they hold for its connections once that is nothing, or after ten seconds:
-//! exports, imports, calls under way, kept answers, permits, streams; and, when these are closed, connections that are not gone.
+//! exports, imports, calls under way, kept answers, permits, streams; and, when these are closed, connections that are not gone after fifteen.
 //! `left behind: nothing` is how it ought to be. A server of an earlier release does not say: the report then says that.
 //!
 //! # To know
