@@ -4,7 +4,7 @@ mod courier;
 mod waiter;
 
 pub(crate) use courier::{Round, wake_soon};
-pub(crate) use waiter::{Awaited, Missing, Waiter, channel};
+pub(crate) use waiter::{Awaited, Missing, Waiter, awaited_by, channel};
 
 use std::any::Any;
 

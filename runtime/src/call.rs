@@ -13,13 +13,13 @@ use std::fmt;
 use std::future::Future;
 use std::pin::Pin;
 use std::sync::Arc;
-use std::task::{Context, Poll};
+use std::task::{Context, Poll, Waker};
 use std::time::Duration;
 
 use smallvec::smallvec;
 use tokio::time::Instant;
 
-use crate::answer::{self, Answer, Awaited, Missing, Waiter};
+use crate::answer::{self, Answer, Awaited, Missing};
 use crate::descriptor::Described;
 use crate::error::{CallError, EncodeError, Fault, NoError, Ran};
 use crate::node::Worker;
@@ -283,8 +283,8 @@ impl<T, E> Call<T, E> {
 }
 
 impl Outgoing {
-    /// Sends it, unless that was done; gives its deadline.
-    fn send(&mut self, sort: Sort) -> Option<Instant> {
+    /// Sends it, unless that was done; gives its deadline. `waker` may be left with what waits for the answer.
+    fn send(&mut self, sort: Sort, waker: Option<&Waker>) -> Option<Instant> {
         if !matches!(self.state, State::Unsent(..)) {
             return None;
         }
@@ -304,7 +304,7 @@ impl Outgoing {
             nested.trace = self.trace.take();
         }
         let deadline = nested.deadline;
-        self.state = match send(&handle, interface, method, payload, nested, now, sort) {
+        self.state = match send(handle, interface, method, payload, nested, now, sort, waker) {
             Ok((answer, guard)) => State::Waiting(answer, guard),
             Err(fault) => State::failed(fault),
         };
@@ -313,7 +313,13 @@ impl Outgoing {
 
     fn poll(&mut self, cx: &mut Context<'_>, sort: Sort) -> Poll<Answer> {
         if matches!(self.state, State::Unsent(..)) {
-            self.send(sort);
+            // A notice may be on its way already.
+            let waker = (!sort.is_notice()).then(|| cx.waker());
+            self.send(sort, waker);
+            if waker.is_some() && matches!(&self.state, State::Waiting(_, Guard { of: Of::Remote(..), .. })) {
+                // Its waker went along.
+                return Poll::Pending;
+            }
         }
         if let State::Waiting(answer, guard) = &mut self.state {
             return match Pin::new(answer).poll(cx) {
@@ -350,14 +356,16 @@ fn nobody_answered() -> Answer {
     Answer::Fault(Fault::new(FaultCode::DISCONNECTED, Ran::Unknown, "nobody answered"))
 }
 
+#[expect(clippy::too_many_arguments, reason = "all that a call consists of, once")]
 fn send(
-    handle: &Handle,
+    handle: Handle,
     interface: Described,
     method: u16,
     payload: Payload,
     nested: Nested,
     now: Instant,
     sort: Sort,
+    waker: Option<&Waker>,
 ) -> Result<(Awaited, Guard), Fault> {
     if nested.depth > DEPTH_MAX {
         return Err(Fault::never(FaultCode::CHAIN_TOO_DEEP, ""));
@@ -365,12 +373,15 @@ fn send(
     if nested.deadline <= now {
         return Err(Fault::never(FaultCode::DEADLINE, ""));
     }
-    let (waiter, answer) = answer::channel();
-    let of = match (handle.target(), payload) {
+    let (of, answer) = match (handle.into_target(), payload) {
         (Target::Remote(import), Payload::Encoded(body, refs)) => {
             if let Some(reason) = import.gone() {
                 return Err(Fault::never(FaultCode::GONE, &**reason));
             }
+            let (waiter, answer) = match waker {
+                Some(waker) => answer::awaited_by(waker),
+                None => answer::channel(),
+            };
             let shared = import.shared();
             let deadline_ms = shared.millis(nested.deadline);
             let request = Request {
@@ -387,24 +398,21 @@ fn send(
                 on_answer: import.is_promise(),
             };
             let key = shared.start(import.slot(), import.id(), request, waiter, now)?;
-            Of::Remote(import.clone(), key)
+            (Of::Remote(import, key), answer)
         }
         (Target::Remote(_), Payload::Typed(_)) => {
             return Err(Fault::never(FaultCode::NOT_SENT, "a typed request to a remote object"));
         }
         (Target::Dead | Target::Stream(_), _) => return Err(Fault::never(FaultCode::GONE, "")),
-        (Target::Lazy(_), payload) => {
+        (Target::Lazy(lazy), payload) => {
             let worker = Worker::current_or_home()
                 .ok_or_else(|| Fault::never(FaultCode::NOT_SENT, "there is no thread for the closure"))?;
-            let started = handle.clone().started(&worker);
-            let Target::Local(object) = started.target() else {
+            let Some(object) = lazy.get(&worker) else {
                 return Err(Fault::never(FaultCode::GONE, "it was revoked"));
             };
-            Of::Local(send_local(object, interface, method, payload, nested, waiter, sort)?)
+            send_local(&object, interface, method, payload, nested, sort)?
         }
-        (Target::Local(object), payload) => {
-            Of::Local(send_local(object, interface, method, payload, nested, waiter, sort)?)
-        }
+        (Target::Local(object), payload) => send_local(&object, interface, method, payload, nested, sort)?,
     };
     Ok((answer, Guard::new(of)))
 }
@@ -415,9 +423,9 @@ fn send_local(
     method: u16,
     payload: Payload,
     nested: Nested,
-    waiter: Waiter,
     sort: Sort,
-) -> Result<Arc<CallContext>, Fault> {
+) -> Result<(Of, Awaited), Fault> {
+    let (waiter, answer) = answer::channel();
     let context = Arc::new(CallContext::within(object::current().as_deref(), nested));
     let replier = if sort.is_notice() {
         waiter.send(Answer::Sent);
@@ -445,7 +453,7 @@ fn send_local(
             object.deliver(smallvec![Delivery { method, numbering, body, refs, replier, context }]);
         }
     }
-    Ok(context)
+    Ok((Of::Local(context), answer))
 }
 
 impl<T, E> Future for Call<T, E> {

@@ -66,7 +66,7 @@ pub(crate) struct Lazy {
 }
 
 impl Lazy {
-    fn get(&self, worker: &Worker) -> Option<LocalObject> {
+    pub(crate) fn get(&self, worker: &Worker) -> Option<LocalObject> {
         let mut start = self.start.lock();
         if let Some(start) = start.take() {
             let object = start(worker, self.fate.clone());
@@ -131,6 +131,10 @@ impl Handle {
 
     pub(crate) fn target(&self) -> &Target {
         &self.0
+    }
+
+    pub(crate) fn into_target(self) -> Target {
+        self.0
     }
 
     /// The handle as it is handed over on a connection that lives on `worker`: a closure is started, a stream of another peer goes on.

@@ -69,7 +69,7 @@ impl Via {
     /// Of the task that is being polled.
     pub(super) fn here() -> Via {
         // Only what is polled as a task of a multi-threaded runtime can rely on that runtime to run a courier now.
-        if tokio::task::try_id().is_none() {
+        if Worker::is_here() || tokio::task::try_id().is_none() {
             return Via(None);
         }
         let Ok(runtime) = Handle::try_current() else { return Via(None) };

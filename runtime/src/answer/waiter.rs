@@ -45,14 +45,23 @@ pub(crate) enum Missing {
 #[derive(Debug)]
 pub(crate) struct Waiter(Option<Arc<Place>>);
 
-/// The end that takes the answer.
+/// The end that takes the answer: empty once it was taken.
 #[derive(Debug)]
-pub(crate) struct Awaited(Arc<Place>);
+pub(crate) struct Awaited(Option<Arc<Place>>);
 
 /// A place for one answer.
 pub(crate) fn channel() -> (Waiter, Awaited) {
-    let place = Arc::new(Place { state: Mutex::new(State::Empty), _room: [0; ROOM] });
-    (Waiter(Some(place.clone())), Awaited(place))
+    place(State::Empty)
+}
+
+/// The same, as if it had been polled by the task of `waker`: it need not be until that is woken.
+pub(crate) fn awaited_by(waker: &Waker) -> (Waiter, Awaited) {
+    place(State::Awaited(waker.clone(), Via::here()))
+}
+
+fn place(state: State) -> (Waiter, Awaited) {
+    let place = Arc::new(Place { state: Mutex::new(state), _room: [0; ROOM] });
+    (Waiter(Some(place.clone())), Awaited(Some(place)))
 }
 
 impl Waiter {
@@ -100,12 +109,26 @@ impl Place {
 impl Awaited {
     /// The answer, if it is there.
     pub(crate) fn try_recv(&mut self) -> Result<Answer, Missing> {
-        let mut state = self.0.state.lock();
-        match &*state {
-            State::Empty | State::Awaited(..) => return Err(Missing::NotYet),
-            State::Answered(_) | State::Over => {}
+        let Some(place) = self.0.take() else { return Err(Missing::Never) };
+        // Who has answered is gone as a rule, and what belongs to one alone needs no lock.
+        let place = match Arc::try_unwrap(place) {
+            Ok(place) => return place.state.into_inner().taken(),
+            Err(place) => place,
+        };
+        let mut state = place.state.lock();
+        if let State::Empty | State::Awaited(..) = &*state {
+            drop(state);
+            self.0 = Some(place);
+            return Err(Missing::NotYet);
         }
-        match std::mem::replace(&mut *state, State::Over) {
+        std::mem::replace(&mut *state, State::Over).taken()
+    }
+}
+
+impl State {
+    /// What is found where nobody can answer any more.
+    fn taken(self) -> Result<Answer, Missing> {
+        match self {
             State::Answered(answer) => Ok(answer),
             _ => Err(Missing::Never),
         }
@@ -115,22 +138,22 @@ impl Awaited {
 impl Future for Awaited {
     type Output = Result<Answer, Missing>;
 
-    fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
-        let mut state = self.0.state.lock();
-        match &mut *state {
-            State::Empty => *state = State::Awaited(cx.waker().clone(), Via::here()),
-            State::Awaited(waker, via) => {
-                waker.clone_from(cx.waker());
-                *via = Via::here();
+    fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
+        match &self.0 {
+            Some(place) if Arc::strong_count(place) > 1 => {
+                let mut state = place.state.lock();
+                match &mut *state {
+                    State::Empty => *state = State::Awaited(cx.waker().clone(), Via::here()),
+                    State::Awaited(waker, via) => {
+                        waker.clone_from(cx.waker());
+                        *via = Via::here();
+                    }
+                    over => return Poll::Ready(std::mem::replace(over, State::Over).taken()),
+                }
+                Poll::Pending
             }
-            over => {
-                return Poll::Ready(match std::mem::replace(over, State::Over) {
-                    State::Answered(answer) => Ok(answer),
-                    _ => Err(Missing::Never),
-                });
-            }
+            _ => Poll::Ready(self.try_recv()),
         }
-        Poll::Pending
     }
 }
 

@@ -29,14 +29,14 @@ impl Notify {
 
     /// Makes it without waiting: it takes its place in line, and is sent when there is a permit. Whether it was is not told.
     pub fn detach(mut self) {
-        self.0.send(Sort::Notice);
+        self.0.send(Sort::Notice, None);
         if let super::State::Waiting(_, guard) = &mut self.0.state {
             guard.answered = true;
         }
     }
 
     pub(super) fn at_once(mut out: Outgoing) -> Result<(), CallError> {
-        out.send(Sort::NoticeAtOnce);
+        out.send(Sort::NoticeAtOnce, None);
         if out.look()
             && let super::State::Answered(answer) = std::mem::replace(&mut out.state, super::State::Done)
         {

@@ -26,7 +26,7 @@ pub struct Pending<T, E = NoError> {
 
 impl<T, E> Pending<T, E> {
     pub(super) fn new(mut call: Call<T, E>) -> Pending<T, E> {
-        let deadline = call.out.send(Sort::Call);
+        let deadline = call.out.send(Sort::Call, None);
         Pending { call, deadline }
     }
 

@@ -57,7 +57,7 @@ impl<P: Proxy, E: fmt::Display + Send + 'static> Promised<P, E> {
 
     /// The object is of this process, or the call could not be sent: calls on it wait here.
     fn within_the_process(mut call: Call<P, E>) -> Promised<P, E> {
-        call.out.send(Sort::Call);
+        call.out.send(Sort::Call, None);
         let (promise, handle) = object::Promise::new(P::DESCRIPTOR);
         let proxy = P::from_handle(handle);
         let (tell, told) = oneshot::channel();

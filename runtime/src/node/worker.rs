@@ -102,6 +102,11 @@ impl Worker {
         CURRENT.with_borrow(|w| w.as_ref()?.upgrade().map(Worker))
     }
 
+    /// Whether this thread is or was one: such a thread has a runtime of its own.
+    pub(crate) fn is_here() -> bool {
+        CURRENT.with_borrow(Option::is_some)
+    }
+
     /// Whether it still takes jobs.
     pub(crate) fn runs(&self) -> bool {
         !self.0.jobs.is_closed()

@@ -44,8 +44,8 @@ enum Target {
 
 /// Whom a call or a reference reaches.
 #[derive(Debug)]
-pub(crate) enum Found {
-    Object(LocalObject),
+pub(crate) enum Found<O> {
+    Object(O),
     Dead(Arc<str>),
     Unknown,
 }
@@ -123,7 +123,11 @@ impl Exports {
     }
 
     /// A reference to an object of ours arrives: a strong hold on the object first, then its unit is taken off.
-    pub(crate) fn home(&mut self, id: ObjectId, garbage: &mut Vec<LocalObject>) -> Result<Found, Violation> {
+    pub(crate) fn home(
+        &mut self,
+        id: ObjectId,
+        garbage: &mut Vec<LocalObject>,
+    ) -> Result<Found<LocalObject>, Violation> {
         let entry = self.entries.get(&id).ok_or(Violation::UnknownHome(id))?;
         let found = match &entry.object {
             Target::Alive(object) => Found::Object(object.clone()),
@@ -176,7 +180,7 @@ impl Exports {
     }
 
     /// A call or notice for `id` has arrived; it counts as busy until [`Exports::answered`].
-    pub(crate) fn arrive(&mut self, id: ObjectId) -> Result<Found, Violation> {
+    pub(crate) fn arrive(&mut self, id: ObjectId) -> Result<Found<&LocalObject>, Violation> {
         let Some(entry) = self.entries.get_mut(&id) else {
             return Ok(Found::Unknown);
         };
@@ -185,7 +189,7 @@ impl Exports {
             return Err(Violation::TooManyCalls(id));
         }
         Ok(match &entry.object {
-            Target::Alive(object) => Found::Object(object.clone()),
+            Target::Alive(object) => Found::Object(object),
             Target::Dead(reason) => Found::Dead(reason.clone()),
         })
     }

@@ -10,8 +10,9 @@ use crate::wire::Large;
 
 /// Where a call that has arrived goes.
 enum Goes {
-    /// With the number of its method; if it is passed on, that is one of this list, or of the host's own.
-    To(LocalObject, u16, Option<Arc<Numbering>>),
+    /// With the number of its method; if it is passed on, that is one of this list, or of the host's own. Without an object it goes to the
+    /// one that the last delivery goes to.
+    To(Option<LocalObject>, u16, Option<Arc<Numbering>>),
     /// The answer that it is for is not known yet.
     Waits(CallId, Option<Arc<Numbering>>),
     Nowhere(Fault),
@@ -75,7 +76,7 @@ impl Tables {
             let parent = CallId(head.object.0);
             (Callee::Answer(parent), self.goes_on(lane, parent, head.method)?)
         } else {
-            (Callee::Object(head.object), self.goes_to(lane, head.object, head.method)?)
+            (Callee::Object(head.object), self.goes_to(lane, head.object, head.method, events)?)
         };
         let left =
             options.deadline_ms.unwrap_or_else(|| self.peer.as_ref().map_or(30_000, |p| p.deadline_ms));
@@ -126,7 +127,13 @@ impl Tables {
             Goes::To(object, method, numbering) => {
                 let delivery = Delivery { method, numbering, body, refs, replier, context };
                 let line = (Whose::of(lane, callee), options.depth);
-                if large.is_some() || self.bodies.lines.contains(line) {
+                let is_held = large.is_some() || self.bodies.lines.contains(line);
+                if object.is_none() && !is_held && !self.holds_back(lane) {
+                    events.deliver_more(delivery);
+                    return Ok(());
+                }
+                let object = object.unwrap_or_else(|| events.last_object());
+                if is_held {
                     let held = Held { object, delivery, call, lane, cost, body: None };
                     self.hold(line, held, large, now_ms, events);
                 } else {
@@ -206,22 +213,26 @@ impl Tables {
     }
 
     /// Where a call on an object goes.
-    fn goes_to(&mut self, lane: usize, id: ObjectId, method: u16) -> Result<Goes, Violation> {
-        let found = if id == ObjectId::LOBBY {
-            Found::Object(self.lobby.clone())
-        } else {
-            self.exports.arrive(id)?
-        };
+    fn goes_to(
+        &mut self,
+        lane: usize,
+        id: ObjectId,
+        method: u16,
+        events: &Events,
+    ) -> Result<Goes, Violation> {
+        let found =
+            if id == ObjectId::LOBBY { Found::Object(&self.lobby) } else { self.exports.arrive(id)? };
+        let hold = |object: &LocalObject| (!events.goes_on_with(object)).then(|| object.clone());
         Ok(match found {
             Found::Dead(reason) => Goes::Nowhere(Fault::never(FaultCode::GONE, &*reason)),
             Found::Unknown => Goes::Unknown,
             Found::Object(_) if self.draining => Goes::Nowhere(Fault::never(FaultCode::DRAINING, "")),
             Found::Object(_) if self.crowded => Goes::Nowhere(crowded()),
             Found::Object(object) => match self.lanes[lane].heard.method_here(object.descriptor(), method) {
-                Ok(method) => Goes::To(object, method, None),
+                Ok(method) => Goes::To(hold(object), method, None),
                 Err(_) if object.forwards().is_some() => {
                     let numbering = self.lanes[lane].heard.names_of(object.descriptor().fingerprint);
-                    Goes::To(object, method, numbering)
+                    Goes::To(hold(object), method, numbering)
                 }
                 Err(name) => Goes::Nowhere(Fault::never(FaultCode::NO_SUCH_METHOD, name)),
             },
@@ -237,9 +248,9 @@ impl Tables {
             Reached::Open(numbering) => Goes::Waits(parent, numbering),
             Reached::Object(object, numbering) => {
                 match kept::method_of(numbering.as_deref(), object.descriptor(), method) {
-                    Ok(method) => Goes::To(object, method, None),
+                    Ok(method) => Goes::To(Some(object), method, None),
                     Err(_) if object.forwards().is_some() => {
-                        Goes::To(object, method, numbering.filter(|_| !mutation!(NumberingForgotten)))
+                        Goes::To(Some(object), method, numbering.filter(|_| !mutation!(NumberingForgotten)))
                     }
                     Err(name) => Goes::Nowhere(Fault::never(FaultCode::NO_SUCH_METHOD, name)),
                 }

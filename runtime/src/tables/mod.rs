@@ -106,16 +106,31 @@ pub(crate) type Batch = smallvec::SmallVec<[Delivery; 1]>;
 impl Events {
     /// A call goes to its object.
     pub(super) fn deliver(&mut self, object: LocalObject, delivery: Delivery) {
-        match self.deliveries.last_mut() {
-            Some((last, batch)) if last.key() == object.key() => {
-                if batch.len() == 1 {
-                    // Where there are two there are many.
-                    batch.reserve(BATCH);
-                }
-                batch.push(delivery);
-            }
-            _ => self.deliveries.push((object, smallvec::smallvec![delivery])),
+        match self.goes_on_with(&object) {
+            true => self.deliver_more(delivery),
+            false => self.deliveries.push((object, smallvec::smallvec![delivery])),
         }
+    }
+
+    /// A call goes to the same object as the last one.
+    fn deliver_more(&mut self, delivery: Delivery) {
+        let (_, batch) = self.deliveries.last_mut().expect("whoever says so has found it there");
+        if batch.len() == 1 {
+            // Where there are two there are many.
+            batch.reserve(BATCH);
+        }
+        batch.push(delivery);
+    }
+
+    /// Whether the last call goes to this object.
+    fn goes_on_with(&self, object: &LocalObject) -> bool {
+        self.deliveries.last().is_some_and(|(last, _)| last.key() == object.key())
+    }
+
+    /// The object of the last call.
+    fn last_object(&self) -> LocalObject {
+        let (object, _) = self.deliveries.last().expect("whoever says so has found it there");
+        object.clone()
     }
 }
 
