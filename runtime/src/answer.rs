@@ -8,7 +8,7 @@ pub(crate) use waiter::{Awaited, Missing, Waiter, awaited_by, channel};
 
 use std::any::Any;
 
-use bytes::Bytes;
+use crate::wire::Body;
 
 use crate::error::Fault;
 use crate::proxy::{Handle, Target};
@@ -16,7 +16,7 @@ use crate::proxy::{Handle, Target};
 /// The one outcome of a call, before it is decoded.
 pub(crate) enum Answer {
     /// The MessagePack value of a remote object's reply, and the references it carried.
-    Reply { body: Bytes, refs: Refs },
+    Reply { body: Body, refs: Refs },
     /// The value itself, from an object of this process.
     Local(Box<dyn Any + Send>),
     /// It failed.

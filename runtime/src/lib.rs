@@ -98,4 +98,5 @@ pub mod private {
         ArgsIn, ArgsOut, Output, deserialize_bytes, deserialize_proxy, drain, next_arg, next_arg_or_default,
         serialize_proxy,
     };
+    pub use crate::wire::Body;
 }

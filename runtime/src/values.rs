@@ -20,6 +20,7 @@ use crate::error::{BadBody, EncodeError};
 use crate::node::Worker;
 use crate::object::{LocalObject, forwarder};
 use crate::proxy::{Handle, Proxy, Target};
+use crate::wire::Body;
 
 /// The MessagePack extension type of an object reference; its two bytes are the index, little-endian.
 const EXT_REFERENCE: i8 = 1;
@@ -130,12 +131,12 @@ pub(crate) fn encode(
 }
 
 /// Reads one value that must be the whole body.
-pub(crate) fn decode<T: DeserializeOwned>(body: &Bytes, refs: &Refs) -> Result<T, String> {
+pub(crate) fn decode<T: DeserializeOwned>(body: &Body, refs: &Refs) -> Result<T, String> {
     read_all(body, refs, |de| T::deserialize(de))
 }
 
 fn read_all<T>(
-    body: &Bytes,
+    body: &Body,
     refs: &Refs,
     read: impl for<'a, 'b> FnOnce(
         &'b mut rmp_serde::Deserializer<rmp_serde::decode::ReadRefReader<'a, [u8]>>,
@@ -143,7 +144,8 @@ fn read_all<T>(
 ) -> Result<T, String> {
     // A short body without references needs no scope: its bytes are copied rather than kept with their whole frame.
     let needed = !refs.is_empty() || body.len() >= KEEP_MIN;
-    let scope = needed.then(|| Scoped::enter(&READING, (body.clone(), refs.clone())));
+    let scope =
+        needed.then(|| Scoped::enter(&READING, (body.slice().cloned().unwrap_or_default(), refs.clone())));
     let mut de = rmp_serde::Deserializer::from_read_ref(&body[..]);
     // The decoder refuses when its counter reaches zero, hence one more.
     de.set_max_depth(DEPTH_MAX + 1);
@@ -182,7 +184,7 @@ pub(crate) fn encode_args(
 /// The arguments of a call that has arrived.
 #[derive(Clone, Copy, Debug)]
 pub struct ArgsIn<'a> {
-    pub(crate) body: &'a Bytes,
+    pub(crate) body: &'a Body,
     pub(crate) refs: &'a Refs,
 }
 

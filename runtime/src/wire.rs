@@ -4,15 +4,19 @@
 //! transport cuts streams into frames by it, so that the functions here see a frame without its `len`.
 //! Nothing here knows what a message is for: the rules are in [`crate::tables`].
 
+mod body;
 mod codec;
 pub(crate) mod item;
 
-use bytes::Bytes;
 use serde::de::{Error as _, IgnoredAny, SeqAccess, Visitor};
 use serde::{Deserialize, Serialize};
 use smallvec::SmallVec;
 
-pub(crate) use codec::{clip, clip_fault, put_control, put_frame, put_plain, read_control, read_frame};
+pub use body::Body;
+pub(crate) use body::SHORT;
+pub(crate) use codec::{
+    clip, clip_fault, put_control, put_frame, put_plain, read_control, read_frame, read_short,
+};
 
 /// The version of the protocol that `Hello` carries.
 pub(crate) const VERSION: u16 = 1;
@@ -269,7 +273,7 @@ impl OptionsLen {
 pub(crate) struct Frame {
     pub(crate) head: Head,
     pub(crate) options: Options,
-    pub(crate) body: Bytes,
+    pub(crate) body: Body,
 }
 
 /// Why bytes are no frame of this protocol. It ends the connection.

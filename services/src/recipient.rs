@@ -13,15 +13,13 @@ use std::marker::PhantomData;
 use actix::dev::ToEnvelope;
 use actix::{Actor, Addr, Handler, MailboxError, Recipient};
 use runtime::private::{
-    Access, ArgsIn, BadBody, Connection, Data, Descriptor, Dispatch, EncodeError, Fault, Handle, Hosted,
-    Incoming, Interface, LocalObject, Make, Marks, Method, Output, Param, Plain, Refs, Serve, Shape, Worker,
-    call_local, call_remote, deserialize_proxy, drain, host, host_fated, next_arg, serialize_proxy,
+    Access, ArgsIn, BadBody, Body, Connection, Data, Descriptor, Dispatch, EncodeError, Fault, Handle,
+    Hosted, Incoming, Interface, LocalObject, Make, Marks, Method, Output, Param, Plain, Refs, Serve, Shape,
+    Worker, call_local, call_remote, deserialize_proxy, drain, host, host_fated, next_arg, serialize_proxy,
 };
 use runtime::{Call, CallError, NoError, Proxy};
 use serde::de::{Error as _, SeqAccess, Visitor};
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
-
-use crate::Bytes;
 
 /// A message that may go to another process: it and its result are serde.
 #[diagnostic::on_unimplemented(
@@ -243,7 +241,7 @@ impl<T: Data> Shape for Mailed<T> {
         Plain::<T>::write(value, out)
     }
 
-    fn read(body: &Bytes, refs: &Refs) -> Result<T, String> {
+    fn read(body: &Body, refs: &Refs) -> Result<T, String> {
         Plain::<T>::read(body, refs)
     }
 

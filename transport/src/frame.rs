@@ -100,15 +100,37 @@ impl Deframer {
         }
     }
 
+    /// The next frame where it lies, if it lies whole in the present chunk and has at most `max` bytes; [`skip`](Self::skip) takes it off.
+    /// `None` says nothing of frames: ask [`next`](Self::next).
+    #[inline]
+    pub fn peek(&self, max: usize) -> Option<&[u8]> {
+        let len = self.len_in_chunk().filter(|&len| len <= max)?;
+        self.chunks.front()?.get(LEN_BYTES..LEN_BYTES + len)
+    }
+
+    /// Takes off the frame that [`peek`](Self::peek) shows. Without one it does nothing.
+    #[inline]
+    pub fn skip(&mut self) {
+        if let Some(len) = self.len_in_chunk() {
+            self.consume(LEN_BYTES + len);
+        }
+    }
+
+    /// The length of the next frame, if that lies whole in the present chunk, and nothing is wrong with it.
+    #[inline]
+    fn len_in_chunk(&self) -> Option<usize> {
+        let Stage::Length(_, 0) = self.stage else { return None };
+        let chunk = self.chunks.front()?;
+        let len = u32::from_le_bytes(*chunk.first_chunk::<LEN_BYTES>()?) as usize;
+        let is_whole = len > 0 && (self.min..=self.max).contains(&len) && chunk.len() >= LEN_BYTES + len;
+        is_whole.then_some(len)
+    }
+
     /// The ordinary case: the next frame lies whole in the present chunk, and nothing is wrong with it.
     #[inline]
     fn whole_in_chunk(&mut self) -> Option<Bytes> {
-        let Stage::Length(_, 0) = self.stage else { return None };
+        let len = self.len_in_chunk()?;
         let chunk = self.chunks.front_mut()?;
-        let len = u32::from_le_bytes(*chunk.first_chunk::<LEN_BYTES>()?) as usize;
-        if len == 0 || len < self.min || len > self.max || chunk.len() < LEN_BYTES + len {
-            return None;
-        }
         if chunk.len() > LEN_BYTES + len {
             chunk.advance(LEN_BYTES);
             return Some(chunk.split_to(len));

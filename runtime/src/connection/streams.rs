@@ -89,6 +89,9 @@ pub(crate) async fn read_lane(shared: Arc<Shared>, lane: usize, mut stream: Recv
     }
 }
 
+/// The longest frame that [`wire::read_short`] reads, without its length field.
+const SHORT_FRAME: usize = wire::HEAD_LEN - 4 + wire::SHORT;
+
 /// How far the frames of a chunk were read.
 enum Read {
     /// As many as make a batch: there may be more.
@@ -107,11 +110,19 @@ fn read_batch(
         tables.set_crowded(shared.account.is_crowding());
         let mut read = Read::Batch;
         for _ in 0..batch_len(tables.calls.len()) {
-            let Some(frame) = deframer.next().map_err(|e| e.to_string())? else {
-                read = Read::All;
-                break;
+            let short = deframer
+                .peek(SHORT_FRAME)
+                .and_then(|frame| Some((wire::read_short(frame)?, frame.len() + 4)));
+            let received = if let Some((frame, len)) = short {
+                deframer.skip();
+                tables.receive_frame(shared, lane, frame, len, now_ms, events)
+            } else {
+                let Some(frame) = deframer.next().map_err(|e| e.to_string())? else {
+                    read = Read::All;
+                    break;
+                };
+                tables.receive(shared, lane, frame, now_ms, events)
             };
-            let received = tables.receive(shared, lane, frame, now_ms, events);
             received.map_err(|v: Violation| v.to_string())?;
         }
         tables.chunk_done(now_ms, events);

@@ -2,7 +2,7 @@
 
 use std::sync::LazyLock;
 
-use bytes::Bytes;
+use crate::wire::Body;
 
 use super::arguments::check;
 use super::{AttributeError, Value, ValueError};
@@ -208,7 +208,7 @@ impl Shape for ByName {
         out.put(value)
     }
 
-    fn read(body: &Bytes, refs: &Refs) -> Result<Value, String> {
+    fn read(body: &Body, refs: &Refs) -> Result<Value, String> {
         values::decode(body, refs)
     }
 

@@ -132,7 +132,7 @@ fn extension_values_that_are_no_references_are_refused() {
         (b"\xd5\x02\0\0", "extension type 2 is no object reference"),
         (b"\xd6\xff\0\0\0\0", "invalid length 4, expected a byte array of length 2"),
     ] {
-        let read = crate::values::decode::<Value>(&Bytes::from_static(body), &Default::default());
+        let read = crate::values::decode::<Value>(&Bytes::from_static(body).into(), &Default::default());
         assert!(read.as_ref().is_err_and(|e| e.contains(reason)), "{read:?} does not say {reason}");
     }
 }

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use bytes::Bytes;
+use crate::wire::Body;
 
 use super::context::lend;
 use super::{CallContext, Shape};
@@ -21,7 +21,7 @@ pub(crate) struct Delivery {
     /// Of a call that is only passed on, and of one that waits for its object: the list in which the method has its number, if it is not
     /// the host's own.
     pub(crate) numbering: Option<Arc<Numbering>>,
-    pub(crate) body: Bytes,
+    pub(crate) body: Body,
     pub(crate) refs: Refs,
     pub(crate) replier: Replier,
     pub(crate) context: Arc<CallContext>,

@@ -2,7 +2,7 @@
 
 use std::marker::PhantomData;
 
-use bytes::Bytes;
+use crate::wire::Body;
 use serde::{Serialize, de::DeserializeOwned};
 
 use crate::answer::Refs;
@@ -28,7 +28,7 @@ pub trait Shape: 'static {
     fn write(value: &Self::Value, out: &mut Output<'_>) -> Result<(), EncodeError>;
     /// Reads what travelled.
     #[doc(hidden)]
-    fn read(body: &Bytes, refs: &Refs) -> Result<Self::Value, String>;
+    fn read(body: &Body, refs: &Refs) -> Result<Self::Value, String>;
     /// What is wrong with it: an error of the application.
     #[doc(hidden)]
     fn complaint(value: &Self::Value) -> Option<String> {
@@ -60,7 +60,7 @@ impl<T: Data> Shape for Plain<T> {
     fn write(value: &T, out: &mut Output<'_>) -> Result<(), EncodeError> {
         out.put(value)
     }
-    fn read(body: &Bytes, refs: &Refs) -> Result<T, String> {
+    fn read(body: &Body, refs: &Refs) -> Result<T, String> {
         values::decode::<Whole<T>>(body, refs).map(|w| w.0)
     }
     fn outcome(value: T) -> Result<T, CallError> {
@@ -84,7 +84,7 @@ impl<T: Data, E: AppError> Shape for Fallible<T, E> {
     fn write(value: &Result<T, E>, out: &mut Output<'_>) -> Result<(), EncodeError> {
         out.put(value)
     }
-    fn read(body: &Bytes, refs: &Refs) -> Result<Result<T, E>, String> {
+    fn read(body: &Body, refs: &Refs) -> Result<Result<T, E>, String> {
         values::decode::<Result<Whole<T>, E>>(body, refs).map(|r| r.map(|w| w.0))
     }
     fn complaint(value: &Result<T, E>) -> Option<String> {
@@ -111,7 +111,7 @@ impl<T: Data> Shape for Faulting<T> {
     fn write(value: &T, out: &mut Output<'_>) -> Result<(), EncodeError> {
         out.put(value)
     }
-    fn read(body: &Bytes, refs: &Refs) -> Result<T, String> {
+    fn read(body: &Body, refs: &Refs) -> Result<T, String> {
         values::decode::<Whole<T>>(body, refs).map(|w| w.0)
     }
     fn outcome(value: T) -> Result<T, CallError> {

@@ -12,7 +12,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU8, AtomicU64, Ordering};
 use std::task::Poll;
 
-use bytes::Bytes;
+use crate::wire::Body;
 use parking_lot::Mutex;
 use smallvec::SmallVec;
 use tokio::sync::oneshot;
@@ -72,7 +72,7 @@ struct Parked {
 struct Passing {
     number: u64,
     method: u16,
-    body: Bytes,
+    body: Body,
     refs: Refs,
     context: Arc<CallContext>,
     sort: Sort,

@@ -127,7 +127,7 @@ impl<E: AppError> StreamFailure for E {
     }
 
     fn read(body: &Bytes, refs: &Refs) -> Result<E, String> {
-        values::decode::<Whole<E>>(body, refs).map(|w| w.0)
+        values::decode::<Whole<E>>(&body.clone().into(), refs).map(|w| w.0)
     }
 }
 

@@ -231,7 +231,7 @@ fn downcast<P: Produce>(source: Box<dyn Produce>) -> Result<P, Box<dyn Produce>>
 fn read_item<T: Data, E: StreamFailure>(given: Given) -> Result<T, StreamError<E>> {
     match given.kind {
         Kind::Item => {
-            let read = values::decode::<Whole<T>>(&given.body, &given.refs);
+            let read = values::decode::<Whole<T>>(&given.body.into(), &given.refs);
             read.map(|whole| whole.0).map_err(StreamError::BadItem)
         }
         kind => Err(read_end(kind, &given.body, &given.refs)),

@@ -30,8 +30,21 @@ impl Tables {
         now_ms: u64,
         events: &mut Events,
     ) -> Result<(), Violation> {
-        let cost = cost_of(bytes.len() + 4);
-        let frame = wire::read_frame(bytes)?;
+        let len = bytes.len() + 4;
+        self.receive_frame(shared, lane, wire::read_frame(bytes)?, len, now_ms, events)
+    }
+
+    /// The same, taken apart; `len` with its length field.
+    pub(crate) fn receive_frame(
+        &mut self,
+        shared: &Arc<Shared>,
+        lane: usize,
+        frame: Frame,
+        len: usize,
+        now_ms: u64,
+        events: &mut Events,
+    ) -> Result<(), Violation> {
+        let cost = cost_of(len);
         let large = self.large_of(&frame)?;
         match frame.head.kind {
             Kind::Call | Kind::Notice => self.receive_call(shared, lane, frame, cost, now_ms, events),
@@ -113,7 +126,8 @@ impl Tables {
             Goes::Nowhere(fault) => fault,
             Goes::Unknown => Fault::never(FaultCode::NO_SUCH_OBJECT, ""),
             Goes::Waits(parent, numbering) => {
-                let body = Bytes::copy_from_slice(&body);
+                let mut body = body;
+                body.detach();
                 let delivery = Delivery { method: head.method, numbering, body, refs, replier, context };
                 let body = large.map(|large| large.number);
                 self.kept.wait(lane, parent, Waiting { call, cost, delivery, body });
@@ -170,7 +184,7 @@ impl Tables {
         }
         if delivery.body.len() <= self.limits.inline_max {
             // A copy: as a slice it would keep the whole datagram that it came in.
-            delivery.body = Bytes::copy_from_slice(&delivery.body);
+            delivery.body.detach();
         }
         self.parked.push((object, delivery));
     }
@@ -364,7 +378,7 @@ impl Tables {
         frame: Frame,
         events: &mut Events,
     ) -> Result<(), Violation> {
-        let cost: [u8; 4] = frame.body.as_ref().try_into().map_err(|_| Violation::UnknownAnswer)?;
+        let cost: [u8; 4] = frame.body[..].try_into().map_err(|_| Violation::UnknownAnswer)?;
         let count = frame.head.call.0;
         let slot = if frame.head.flags & wire::flag::ON_ANSWER != 0 {
             self.calls.promise_of(CallId(frame.head.object.0), lane)

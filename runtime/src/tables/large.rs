@@ -46,7 +46,7 @@ impl Tables {
     ) {
         held.body = large.map(|l| l.number);
         // A copy: as a slice it would keep the whole datagram that it came in.
-        held.delivery.body = Bytes::copy_from_slice(&held.delivery.body);
+        held.delivery.body.detach();
         self.bodies.lines.push(line, held);
         if let Some(large) = large {
             self.bodies.incoming.announced(large, ReceivingOf::Request(line));
@@ -196,12 +196,12 @@ impl Tables {
                 if let Some((awaited, delivery)) = waits {
                     *awaited = None;
                     delivery.context.holds_body(body.len());
-                    delivery.body = body;
+                    delivery.body = body.into();
                 }
                 self.advance(line, events);
             }
             Received::Whole(ReceivingOf::Reply(key, refs)) => {
-                self.end_call(key, Answer::Reply { body, refs }, events);
+                self.end_call(key, Answer::Reply { body: body.into(), refs }, events);
             }
             Received::Whole(ReceivingOf::Nobody) | Received::Withdrawn(ReceivingOf::Nobody) => {}
             // Its Cancel is on its way, or the deadline of a notice has passed.

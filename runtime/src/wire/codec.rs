@@ -84,24 +84,38 @@ pub(super) fn put_references(out: &mut BytesMut, refs: &[Reference]) {
 
 /// Takes a frame (without its length) apart; the body is a slice of it.
 pub(crate) fn read_frame(mut bytes: Bytes) -> Result<Frame, WireError> {
-    if bytes.len() < HEAD_LEN - 4 {
-        return Err(WireError::Short(bytes.len()));
-    }
-    let kind = Kind::from_byte(bytes[0]).ok_or(WireError::Kind(bytes[0]))?;
-    let flags = bytes[1];
-    let head = Head {
-        kind,
-        flags,
-        method: u16::from_le_bytes([bytes[2], bytes[3]]),
-        call: CallId(u32::from_le_bytes([bytes[4], bytes[5], bytes[6], bytes[7]])),
-        object: ObjectId(u32::from_le_bytes([bytes[8], bytes[9], bytes[10], bytes[11]])),
-    };
+    let head = read_head(&bytes)?;
     bytes.advance(HEAD_LEN - 4);
     let mut options = Options::default();
-    if kind.has_options() && flags != 0 {
-        read_options(kind, flags, &mut bytes, &mut options)?;
+    if head.kind.has_options() && head.flags != 0 {
+        read_options(head.kind, head.flags, &mut bytes, &mut options)?;
     }
-    Ok(Frame { head, options, body: bytes })
+    Ok(Frame { head, options, body: bytes.into() })
+}
+
+/// The same where the frame lies, for the most usual ones: a short call or reply without optional fields. `None` for all others.
+#[inline]
+pub(crate) fn read_short(frame: &[u8]) -> Option<Frame> {
+    let head = read_head(frame).ok()?;
+    if head.flags != 0 || !matches!(head.kind, Kind::Call | Kind::Reply) {
+        return None;
+    }
+    let body = Body::short(frame.get(HEAD_LEN - 4..)?)?;
+    Some(Frame { head, options: Options::default(), body })
+}
+
+#[inline]
+fn read_head(bytes: &[u8]) -> Result<Head, WireError> {
+    let Some(fixed) = bytes.first_chunk::<{ HEAD_LEN - 4 }>() else {
+        return Err(WireError::Short(bytes.len()));
+    };
+    Ok(Head {
+        kind: Kind::from_byte(fixed[0]).ok_or(WireError::Kind(fixed[0]))?,
+        flags: fixed[1],
+        method: u16::from_le_bytes([fixed[2], fixed[3]]),
+        call: CallId(u32::from_le_bytes([fixed[4], fixed[5], fixed[6], fixed[7]])),
+        object: ObjectId(u32::from_le_bytes([fixed[8], fixed[9], fixed[10], fixed[11]])),
+    })
 }
 
 fn read_options(kind: Kind, flags: u8, bytes: &mut Bytes, options: &mut Options) -> Result<(), WireError> {

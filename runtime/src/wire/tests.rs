@@ -1,6 +1,6 @@
 //! Golden bytes: a change here is a change of the protocol.
 
-use bytes::BytesMut;
+use bytes::{Bytes, BytesMut};
 
 use super::*;
 use smallvec::smallvec;
@@ -28,6 +28,25 @@ fn a_call_of_two_numbers_is_eighteen_bytes_and_a_body() {
     let head = Head { kind: Kind::Call, flags: 0, method: 3, call: CallId(7), object: ObjectId(9) };
     let bytes = frame(head, Options::default(), &[0x92, 4, 7]);
     assert_eq!(hex(&bytes), "0f000000020003000700000009000000920407");
+}
+
+#[test]
+fn a_short_frame_read_where_it_lies_is_the_same() {
+    let kinds = [Kind::Call, Kind::Notice, Kind::Reply, Kind::Fault, Kind::Cancel, Kind::Done];
+    for kind in kinds {
+        for (len, refs) in [(0, false), (23, false), (24, false), (3, true)] {
+            let head = Head { kind, flags: 0, method: 0, call: CallId(7), object: ObjectId(9) };
+            let refs = if refs && kind.has_options() { smallvec![Reference::DEAD] } else { smallvec![] };
+            let is_short = len <= SHORT && refs.is_empty() && matches!(kind, Kind::Call | Kind::Reply);
+            let bytes = frame(head, Options { refs, ..Options::default() }, &vec![5; len]);
+            let short = read_short(&bytes[4..]);
+            assert_eq!(short.is_some(), is_short, "{kind:?} of {len} bytes");
+            if let Some(short) = short {
+                assert_eq!(Ok(short), read_frame(Bytes::copy_from_slice(&bytes[4..])));
+            }
+        }
+    }
+    assert_eq!(read_short(&[Kind::Call as u8; 11]), None);
 }
 
 #[test]

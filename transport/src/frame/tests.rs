@@ -45,6 +45,53 @@ fn every_split_gives_the_same_frames() {
     }
 }
 
+/// The same as [`all`], with frames taken where they lie as long as there are such.
+fn all_in_place(deframer: &mut Deframer, max: usize) -> Vec<Bytes> {
+    let mut frames = Vec::new();
+    loop {
+        if let Some(frame) = deframer.peek(max) {
+            assert!((1..=max).contains(&frame.len()));
+            frames.push(Bytes::copy_from_slice(frame));
+            deframer.skip();
+        } else if let Some(frame) = deframer.next().unwrap() {
+            frames.push(frame);
+        } else {
+            return frames;
+        }
+    }
+}
+
+#[test]
+fn frames_may_be_taken_where_they_lie() {
+    let bodies: [&[u8]; 4] = [b"abc", b"", b"d", b"ef"];
+    let bytes = stream(&bodies);
+    for cut in 0..=bytes.len() {
+        for max in 0..=3 {
+            let mut deframer = Deframer::new(3);
+            deframer.push(bytes.slice(..cut));
+            let mut frames = all_in_place(&mut deframer, max);
+            deframer.push(bytes.slice(cut..));
+            frames.extend(all_in_place(&mut deframer, max));
+            assert_eq!(frames, bodies, "cut at {cut}, up to {max} bytes in place");
+            assert_eq!((deframer.finish(), deframer.buffered()), (Ok(()), 0));
+        }
+    }
+}
+
+#[test]
+fn what_is_no_frame_is_not_shown_and_not_skipped() {
+    for (bytes, wrong) in [
+        (stream(&[b"a"]), FrameError::TooShort { len: 1, min: 2 }),
+        (stream(&[b"abcd"]), FrameError::TooLarge { len: 4, max: 3 }),
+    ] {
+        let mut deframer = Deframer::new(3).with_min(2);
+        deframer.push(bytes);
+        assert_eq!(deframer.peek(9), None);
+        deframer.skip();
+        assert_eq!(deframer.next(), Err(wrong));
+    }
+}
+
 #[test]
 fn every_truncation_is_seen() {
     let bytes = stream(&[b"abc", b"", b"de"]);
