@@ -239,30 +239,15 @@ pub(crate) fn aside(deadline: Instant) -> Nested {
 
 /// Runs `f` with `context` as the current call, and puts the former one back even if `f` panics.
 pub(crate) fn enter<R>(context: &Arc<CallContext>, f: impl FnOnce() -> R) -> R {
-    lend(context.clone(), f).0
-}
-
-/// The same; gives the context back. A call that has its own needs no further count of it.
-pub(crate) fn lend<R>(context: Arc<CallContext>, f: impl FnOnce() -> R) -> (R, Arc<CallContext>) {
-    struct Restore(Option<Option<Arc<CallContext>>>);
-    impl Restore {
-        fn now(&mut self) -> Option<Arc<CallContext>> {
-            let former = self.0.take()?;
-            CURRENT.try_with(|current| current.replace(former)).ok().flatten()
-        }
-    }
+    struct Restore(Option<Arc<CallContext>>);
     impl Drop for Restore {
         fn drop(&mut self) {
-            self.now();
+            let _ = CURRENT.try_with(|c| c.replace(self.0.take()));
         }
     }
-    let traced = context.trace().is_some().then(|| context.clone());
-    let mut restore = Restore(Some(CURRENT.replace(Some(context))));
-    let span = traced.as_ref().and_then(|context| context.trace()).map(Traced::enter);
-    let result = f();
-    drop(span);
-    let context = restore.now().expect("whoever enters another call leaves this one as it was");
-    (result, context)
+    let _restore = Restore(CURRENT.replace(Some(context.clone())));
+    let _span = context.trace().map(Traced::enter);
+    f()
 }
 
 /// Who calls: the context of the call that is being handled.

@@ -22,7 +22,7 @@ use slab::Slab;
 use tokio::time::{Sleep, sleep_until};
 
 use super::backtrace::with_backtrace;
-use super::context::{CallContext, Stop, poll_in};
+use super::context::{CallContext, Stop, enter, poll_in};
 use super::fate::Fate;
 use super::starts::Starts;
 use super::{Hook, Incoming, Shape};
@@ -225,7 +225,7 @@ impl<S: 'static> Hosted<S> {
             return self.spawn::<R>(call, access, ticket, false, work);
         }
         self.begin(&mut call);
-        let (call, outcome) = call.run(|| catch_unwind(AssertUnwindSafe(|| method(&self.0))));
+        let outcome = catch_unwind(AssertUnwindSafe(|| enter(&call.context, || method(&self.0))));
         self.depart(&call, access, ticket, &outcome);
         self.settle::<R>(call, outcome);
     }
@@ -238,7 +238,7 @@ impl<S: 'static> Hosted<S> {
         }
         self.begin(&mut call);
         let mut cx = Context::from_waker(Waker::noop());
-        let (call, polled) = call.run(|| catch_unwind(AssertUnwindSafe(|| work.as_mut().poll(&mut cx))));
+        let polled = catch_unwind(AssertUnwindSafe(|| poll_in(&call.context, work.as_mut(), &mut cx)));
         let outcome = match polled {
             Ok(Poll::Pending) => return self.spawn::<R>(call, access, ticket, true, work),
             Ok(Poll::Ready(returned)) => Ok(returned),

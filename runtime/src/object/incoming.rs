@@ -4,7 +4,6 @@ use std::sync::Arc;
 
 use crate::wire::Body;
 
-use super::context::lend;
 use super::{CallContext, Shape};
 use crate::answer::{Answer, Refs, Waiter};
 use crate::connection::Shared;
@@ -67,13 +66,6 @@ impl Incoming {
     /// Whether a cancellation stops the method at its next await.
     pub(crate) fn cancels(&self) -> bool {
         self.method().is_none_or(|m| m.cancel)
-    }
-
-    /// Runs `f` as part of the call.
-    pub(crate) fn run<R>(self, f: impl FnOnce() -> R) -> (Incoming, R) {
-        let Incoming { replier, context, interface, method } = self;
-        let (result, context) = lend(context, f);
-        (Incoming { replier, context, interface, method }, result)
     }
 
     /// Gives what the method returned.
