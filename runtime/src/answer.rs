@@ -8,10 +8,9 @@ pub(crate) use waiter::{Awaited, Missing, Waiter, awaited_by, channel};
 
 use std::any::Any;
 
-use crate::wire::Body;
-
 use crate::error::Fault;
 use crate::proxy::{Handle, Target};
+use crate::wire::Body;
 
 /// The one outcome of a call, before it is decoded.
 pub(crate) enum Answer {

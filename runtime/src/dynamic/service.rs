@@ -2,8 +2,6 @@
 
 use std::sync::LazyLock;
 
-use crate::wire::Body;
-
 use super::arguments::check;
 use super::{AttributeError, Value, ValueError};
 use crate::answer::Refs;
@@ -16,7 +14,7 @@ use crate::object::{
 };
 use crate::proxy::Handle;
 use crate::values::{self, ArgsIn, Output};
-use crate::wire::FaultCode;
+use crate::wire::{Body, FaultCode};
 
 /// A service whose methods are known only at run time: a gateway to something else, a script, a test double.
 ///

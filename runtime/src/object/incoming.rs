@@ -2,8 +2,6 @@
 
 use std::sync::Arc;
 
-use crate::wire::Body;
-
 use super::{CallContext, Shape};
 use crate::answer::{Answer, Refs, Waiter};
 use crate::connection::Shared;
@@ -11,7 +9,7 @@ use crate::descriptor::{Described, Method};
 use crate::error::{CallError, Fault, NoError, Ran};
 use crate::tables::{Callee, Numbering};
 use crate::values;
-use crate::wire::{CallId, FaultCode};
+use crate::wire::{Body, CallId, FaultCode};
 
 /// A call of the peer, not yet decoded.
 #[derive(Debug)]

@@ -2,12 +2,12 @@
 
 use std::marker::PhantomData;
 
-use crate::wire::Body;
 use serde::{Serialize, de::DeserializeOwned};
 
 use crate::answer::Refs;
 use crate::error::{AppError, CallError, EncodeError, Fault, NoError};
 use crate::values::{self, Output, Whole};
+use crate::wire::Body;
 
 /// How a method's return type travels.
 pub trait Shape: 'static {

@@ -12,7 +12,6 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU8, AtomicU64, Ordering};
 use std::task::Poll;
 
-use crate::wire::Body;
 use parking_lot::Mutex;
 use smallvec::SmallVec;
 use tokio::sync::oneshot;
@@ -27,7 +26,7 @@ use crate::error::{BadBody, Fault, Ran};
 use crate::node::Worker;
 use crate::object::{CallContext, Delivery, Fate, Hook, Incoming, LocalObject, Mailbox, Replier, Sent, Stop};
 use crate::proxy::Import;
-use crate::wire::FaultCode;
+use crate::wire::{Body, FaultCode};
 
 /// Calls that wait for the next connection; more are refused.
 const LINE_MAX: usize = 65_536;
