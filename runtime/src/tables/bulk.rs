@@ -17,7 +17,7 @@ use super::Violation;
 pub(crate) const PIECE: usize = 16 * 1024;
 
 /// What has been taken is said as soon as it is so much. The smallest window is twice as large, so that its sender goes on.
-const TAKEN_STEP: u64 = 64 * 1024;
+const TAKEN_STEP: u64 = 32 * 1024;
 
 /// How much may be in the network.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -140,7 +140,7 @@ impl Bulk {
     /// How much may be in the network now.
     fn window(&self, busy: bool) -> u64 {
         let least = if busy { self.limits.busy } else { self.limits.idle };
-        least.max(self.pace.window().min(self.limits.most))
+        self.pace.window(least, self.limits.most)
     }
 
     /// Whether anybody stands in line, or has just left it.
@@ -193,12 +193,17 @@ impl Bulk {
 /// How much a path holds: the best rate of late, times the shortest round trip of late.
 ///
 /// A window that is twice that lets the rate double if there is more to be had, and stops growing when there is not: what would only wait
-/// in a queue is not sent. (BBR's start-up finds its rate the same way: Cardwell et al., "BBR: Congestion-Based Congestion Control", 2016.)
+/// in a queue is not sent. But a window of twice what the path holds fills a queue, and the round trips behind it are longer; so every ten
+/// seconds the queue is let run empty, to see how short they are. (BBR does both: Cardwell et al., "BBR: Congestion-Based Congestion
+/// Control", 2016.)
 #[derive(Debug, Default)]
 struct Pace {
-    /// The shortest round trip of this period and of the one before, in microseconds; 0 is unknown.
-    shortest: [u64; 2],
-    period_began_ms: u64,
+    /// The shortest round trip, in microseconds; 0 is unknown.
+    shortest: u64,
+    /// When it was last seen to be so short.
+    seen_ms: u64,
+    /// Until when the queue is let run empty, and the shortest round trip since that began.
+    emptying: Option<(u64, u64)>,
     /// Bytes given back in this round.
     bytes: u64,
     round_began_ms: Option<u64>,
@@ -208,6 +213,8 @@ struct Pace {
 
 /// How long a shortest round trip counts: the path may have changed.
 const PERIOD_MS: u64 = 10_000;
+/// The least time for which a queue is let run empty.
+const EMPTYING_MS: u64 = 50;
 /// The least time over which a rate is measured.
 const ROUND_MS: u64 = 10;
 /// Rounds of which the best counts.
@@ -215,23 +222,39 @@ const ROUNDS: usize = 10;
 
 impl Pace {
     fn round_trip(&mut self, micros: u64, now_ms: u64) {
-        if now_ms.saturating_sub(self.period_began_ms) >= PERIOD_MS {
-            self.shortest = [0, self.shortest[0]];
-            self.period_began_ms = now_ms;
-        }
         let micros = micros.max(1);
-        self.shortest[0] = if self.shortest[0] == 0 { micros } else { micros.min(self.shortest[0]) };
-    }
-
-    fn delay_micros(&self) -> u64 {
-        self.shortest.into_iter().filter(|&s| s > 0).min().unwrap_or(0)
+        match &mut self.emptying {
+            Some((until_ms, shortest)) => {
+                *shortest = micros.min(*shortest);
+                if now_ms >= *until_ms {
+                    (self.shortest, self.seen_ms) = (*shortest, now_ms);
+                    self.emptying = None;
+                    self.round_began_ms = None;
+                }
+            }
+            None if self.shortest == 0 || micros <= self.shortest => {
+                (self.shortest, self.seen_ms) = (micros, now_ms);
+            }
+            None if now_ms.saturating_sub(self.seen_ms) >= PERIOD_MS => {
+                // One of these for the queue, and one for the average to which `micros` belongs.
+                let until_ms = now_ms + EMPTYING_MS.max(2 * micros / 1_000);
+                self.emptying = Some((until_ms, micros));
+            }
+            None => {}
+        }
     }
 
     fn returned(&mut self, bytes: u64, now_ms: u64) {
-        let began = *self.round_began_ms.get_or_insert(now_ms);
+        if self.emptying.is_some() {
+            return;
+        }
+        let Some(began) = self.round_began_ms else {
+            (self.round_began_ms, self.bytes) = (Some(now_ms), 0);
+            return;
+        };
         self.bytes += bytes;
         let length = now_ms.saturating_sub(began);
-        if length < ROUND_MS.max(self.delay_micros() / 1_000) {
+        if length < ROUND_MS.max(self.shortest / 1_000) {
             return;
         }
         if self.rates.len() == ROUNDS {
@@ -242,9 +265,15 @@ impl Pace {
         self.round_began_ms = Some(now_ms);
     }
 
-    fn window(&self) -> u64 {
+    /// How much may be under way: `least`, or more if the path holds it, but no more than `most`.
+    fn window(&self, least: u64, most: u64) -> u64 {
         let rate = self.rates.iter().copied().max().unwrap_or(0);
-        2 * rate.saturating_mul(self.delay_micros()) / 1_000
+        let holds = rate.saturating_mul(self.shortest) / 1_000;
+        match self.emptying {
+            None => least.max(holds.saturating_mul(2).min(most)),
+            // A path that holds less keeps a queue of that.
+            Some(_) => BulkLimits::MIN.max((holds / 2).min(most)),
+        }
     }
 }
 

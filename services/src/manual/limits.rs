@@ -37,9 +37,9 @@
 //! | `arguments_max` | 256 MiB of large arguments of one peer's unanswered calls | at least `body_max` | `Overloaded`, never ran |
 //! | `results_max` | 64 MiB of large results that one peer was told of and has not fetched | – | none of its calls is started until it fetches them |
 //! | `stall_timeout` | 60 s | – | a large body that makes no progress: `BadArguments`, never ran; a result: `BadReply` |
-//! | `bulk_busy` | 256 KiB of large bodies on their way while other calls are under way | at least 128 KiB | their senders take turns |
+//! | `bulk_busy` | 128 KiB of large bodies on their way while other calls are under way | at least 64 KiB | their senders take turns |
 //! | `bulk_idle` | 4 MiB while there are none | at least `bulk_busy` | the same |
-//! | `bulk_max` | 16 MiB: as far as both grow with bandwidth × delay | at least 128 KiB | – |
+//! | `bulk_max` | 16 MiB: as far as both grow with bandwidth × delay | at least 64 KiB | – |
 //! | `outbox_max` | 1 MiB waiting to be written on a lane | – | no further call is started on the connection, in either direction, until it is written |
 //! | `object_queue_max` | 65,536 calls that wait for their turn with one object, over all connections and from within the process | at least 1 | `Overloaded`, never ran |
 //! | `memory_max` | a quarter of the machine's memory, or of what its control group may use; 1 GiB where that is not known | – | a dialer gets `Refused`; calls of connections that hold more than an equal share: `Overloaded`, never ran |

@@ -315,7 +315,7 @@
 //!   a number that is not known any more: its stream ends where it is, mostly empty. So the stream of a request may end early, and that of
 //!   a reply once its call was cancelled; else it is a violation. A caller that gave up and has asked already reads on and throws away.
 //! * A body of which nothing arrives for 60 s is given up, and its call with it.
-//! * The bytes of bodies count as those of streams do, see "in the network" below; at least 128 KiB may be on their way.
+//! * The bytes of bodies count as those of streams do, see "in the network" below; at least 64 KiB may be on their way.
 //!
 //! # Streams of items and bytes (N8)
 //!
@@ -348,8 +348,8 @@
 //! every table.
 //!
 //! **In the network.** The bytes of all one-way streams behind their numbers, written and not returned by Taken, are bounded by the
-//! sender: 256 KiB while calls are under way, 4 MiB while none are, and what bandwidth × delay asks for. Taken is said in steps of
-//! 64 KiB as the bytes are read off the link, whether or not anybody has taken the items.
+//! sender: 128 KiB while calls are under way, 4 MiB while none are, and what bandwidth × delay asks for. Taken is said in steps of
+//! 32 KiB as the bytes are read off the link, whether or not anybody has taken the items.
 //!
 //! ```text
 //! 03 02000000                  a stream of items, number 2

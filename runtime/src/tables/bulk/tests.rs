@@ -8,7 +8,7 @@ use rand::{Rng, SeedableRng};
 
 use super::*;
 
-const LIMITS: BulkLimits = BulkLimits { busy: 256 << 10, idle: 4 << 20, most: 16 << 20 };
+const LIMITS: BulkLimits = BulkLimits { busy: 128 << 10, idle: 4 << 20, most: 16 << 20 };
 
 fn ask(bulk: &mut Bulk, ticket: &mut Option<Ticket>, bytes: usize) -> bool {
     bulk.ask(ticket, bytes, true, Waker::noop())
@@ -27,15 +27,15 @@ fn pieces(bulk: &mut Bulk, busy: bool) -> usize {
 #[test]
 fn no_more_is_in_the_network_than_neighbours_bear() {
     let mut bulk = Bulk::new(LIMITS);
-    assert_eq!(pieces(&mut bulk, true), 16);
-    assert_eq!(pieces(&mut bulk, false), 240, "more while nobody else is there");
+    assert_eq!(pieces(&mut bulk, true), 8);
+    assert_eq!(pieces(&mut bulk, false), 248, "more while nobody else is there");
     assert_eq!(
         pieces(&mut bulk, true),
         0,
         "and a neighbour that comes waits for what is on its way, no more"
     );
     bulk.returned(4 << 20, 1).unwrap();
-    assert_eq!(pieces(&mut bulk, true), 16);
+    assert_eq!(pieces(&mut bulk, true), 8);
 }
 
 #[test]
@@ -48,10 +48,10 @@ fn more_is_not_given_back_than_was_written() {
 #[test]
 fn what_was_taken_is_said_in_steps() {
     let mut bulk = Bulk::new(LIMITS);
-    bulk.took(65_535);
+    bulk.took(TAKEN_STEP as usize - 1);
     assert_eq!(bulk.take_taken(), None);
     bulk.took(10);
-    assert_eq!(bulk.take_taken(), Some(65_545));
+    assert_eq!(bulk.take_taken(), Some(TAKEN_STEP + 9));
     assert_eq!(bulk.take_taken(), None);
 }
 
@@ -83,23 +83,61 @@ fn who_leaves_the_line_holds_up_nobody() {
     assert_eq!(second, None);
 }
 
+/// A path with a queue, on which as much is under way as the window allows; its clock is in microseconds.
+struct Path {
+    bulk: Bulk,
+    now: u64,
+}
+
+impl Path {
+    /// One round trip of so many microseconds at least, with so many bytes a millisecond at most: how much was under way.
+    fn round_trip(&mut self, rate: u64, delay: u64) -> u64 {
+        let window = self.bulk.window(true);
+        let took = delay.max(window * 1_000 / rate);
+        self.now += took;
+        self.bulk.round_trip(took, self.now / 1_000);
+        self.bulk.out = window;
+        self.bulk.returned(window, self.now / 1_000).unwrap();
+        window
+    }
+
+    fn for_seconds(&mut self, seconds: u64, rate: u64, delay: u64, mut each: impl FnMut(u64)) {
+        let end = self.now + seconds * 1_000_000;
+        while self.now < end {
+            each(self.round_trip(rate, delay));
+        }
+    }
+}
+
 #[test]
 fn the_window_grows_with_bandwidth_and_delay_and_not_with_a_queue() {
-    let mut bulk = Bulk::new(LIMITS);
-    // 12,500 bytes a millisecond over 100 ms: 1.25 MB are on their way when the path is full.
-    let (rate, delay_ms) = (12_500, 100);
-    let mut now = 0;
-    for _ in 0..12 {
-        let window = bulk.window(true);
-        let took_ms = delay_ms.max(window.div_ceil(rate));
-        now += took_ms;
-        bulk.round_trip(took_ms * 1_000, now);
-        bulk.out = window;
-        bulk.returned(window, now).unwrap();
+    // A long path, one across a country, a slow one, and a short one whose least window makes a queue by itself.
+    for (rate, delay) in
+        [(12_500, 100_000), (125_000, 20_000), (1_250, 200_000), (500_000, 120), (125_000, 1_000)]
+    {
+        let mut path = Path { bulk: Bulk::new(LIMITS), now: 0 };
+        path.bulk.round_trip(delay, 0);
+        path.for_seconds(5, rate, delay, |_| {});
+        let holds = rate * delay / 1_000;
+        let mut not_full = 0;
+        path.for_seconds(300, rate, delay, |window| {
+            let most = LIMITS.busy.max(2 * holds + holds / 10)
+                + if holds > BulkLimits::MIN { 0 } else { 2 * BulkLimits::MIN };
+            assert!(window <= most, "{rate} × {delay}: {window} under way where the path holds {holds}");
+            not_full += if window < holds { delay } else { 0 };
+        });
+        assert!(not_full <= 300_000_000 / 10, "{rate} × {delay}: not full for {not_full} µs");
     }
-    assert_eq!(bulk.window(true), 2_496_000, "twice what the path holds, as far as milliseconds tell");
-    bulk.round_trip(200, now + PERIOD_MS);
-    assert_eq!(bulk.window(true), 256 << 10, "the path became short");
+}
+
+#[test]
+fn a_path_that_changes_is_found_out() {
+    let mut path = Path { bulk: Bulk::new(LIMITS), now: 0 };
+    path.for_seconds(30, 12_500, 100_000, |_| {});
+    path.for_seconds(80, 12_500, 200, |_| {});
+    assert!(path.bulk.window(true) <= LIMITS.busy + BulkLimits::MIN, "it became short");
+    path.for_seconds(15, 12_500, 100_000, |_| {});
+    assert!(path.bulk.window(true) >= 1_250_000, "it became long: {}", path.bulk.window(true));
 }
 
 /// Writers, each with as much to write as the dice say, and a network that is slow at random.

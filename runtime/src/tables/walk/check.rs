@@ -10,7 +10,7 @@ use super::bodies::Bodies;
 use super::flow::{self, Flow, Sent};
 use super::peer::{CONTROL, LANES, Peer};
 use super::world::BODY_MAX;
-use crate::tables::{Callee, Tables, UNITS};
+use crate::tables::{BulkLimits, Callee, Tables, UNITS};
 use crate::wire::{self, CallId, Control, Frame, Kind, ObjectId, RefKind, Reference};
 
 /// What one export is worth according to the holder and to what is under way.
@@ -214,7 +214,7 @@ fn bodies(sender: &Tables, receiver: &Tables, streams: &Bodies, from_receiver: &
     let (_, taken) = receiver.bulk.counts();
     let on_the_way = from_receiver.control().map(returned).sum::<u64>();
     assert_eq!(out, streams.under_way() + taken + on_the_way, "bulk bytes are missing");
-    assert!(out <= 128 << 10, "more bulk bytes are in the network than may be");
+    assert!(out <= BulkLimits::MIN, "more bulk bytes are in the network than may be");
     let pulls = from_receiver.control().filter(|c| matches!(c, Control::Pull { .. })).count();
     let (_, to_open) = sender.bodies.outgoing.counts();
     let asked = pulls + to_open + streams.not_begun().count();

@@ -471,6 +471,6 @@ fn limits(tight: bool, dice: &mut Dice) -> TableLimits {
             arguments_max: *dice.pick(&[BODY_MAX, 1 << 20]),
             stall_ms: 60_000,
         },
-        bulk: BulkLimits { busy: 128 << 10, idle: 128 << 10, most: 128 << 10 },
+        bulk: BulkLimits { busy: BulkLimits::MIN, idle: BulkLimits::MIN, most: BulkLimits::MIN },
     }
 }
