@@ -27,10 +27,20 @@ impl Schedule {
         Schedule { per_s, threads, thread }
     }
 
+    /// Arrivals a second, of this thread.
+    pub(crate) fn per_s(&self) -> f64 {
+        self.per_s / f64::from(self.threads)
+    }
+
     /// When its `n`th arrival (from 0) is due, from the begin.
     pub fn at(&self, n: u64) -> Duration {
         let number = n as f64 * f64::from(self.threads) + f64::from(self.thread);
         Duration::from_nanos((number * 1e9 / self.per_s) as u64)
+    }
+
+    /// How many of its arrivals are due before so much time has passed.
+    pub(crate) fn before(&self, passed: Duration) -> u64 {
+        passed.checked_sub(Duration::from_nanos(1)).map_or(0, |passed| self.due(passed))
     }
 
     /// How many of its arrivals are due when so much time has passed.

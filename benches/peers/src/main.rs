@@ -73,7 +73,7 @@ enum Command {
 
 #[derive(Args, Debug)]
 struct Compare {
-    /// w1, w2, w2b, w3, w4a, w4b, w5, w6, w7a, w7b, w7 (both), w8, or add:N for `add` with N in flight
+    /// w1, w2, w2b, w3, w4a, w4b, w4c, w5, w6, w7a, w7b, w7 (both), w8, or add:N for `add` with N in flight
     #[arg(long, value_delimiter = ',')]
     works: Vec<String>,
     /// Further numbers of `add` in flight; alone, only these

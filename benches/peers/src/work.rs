@@ -11,8 +11,8 @@ const MIB: usize = 1024 * KIB;
 pub(crate) enum Work {
     /// The sum of two numbers.
     Add { connections: u32, in_flight: u32 },
-    /// Bytes there and back.
-    Echo { size: usize, in_flight: u32 },
+    /// Bytes there and back, in datagrams of at most so many bytes if that is said.
+    Echo { size: usize, in_flight: u32, mtu: Option<u16> },
     /// The server calls the client.
     Callbacks { in_flight: u32 },
     /// Connections that have made one call and keep still.
@@ -38,13 +38,14 @@ pub(crate) enum Unit {
 
 impl Work {
     /// All rows of the design.
-    pub(crate) const ALL: [(&'static str, Work); 11] = [
+    pub(crate) const ALL: [(&'static str, Work); 12] = [
         ("w1", Work::Add { connections: 1, in_flight: 1 }),
         ("w2", Work::Add { connections: 1, in_flight: 256 }),
         ("w2b", Work::Add { connections: 1, in_flight: 4_096 }),
         ("w3", Work::Add { connections: 64, in_flight: 64 }),
-        ("w4a", Work::Echo { size: KIB, in_flight: 64 }),
-        ("w4b", Work::Echo { size: MIB, in_flight: 4 }),
+        ("w4a", Work::Echo { size: KIB, in_flight: 64, mtu: None }),
+        ("w4b", Work::Echo { size: MIB, in_flight: 4, mtu: None }),
+        ("w4c", Work::Echo { size: MIB, in_flight: 4, mtu: Some(6_500) }),
         ("w5", Work::Callbacks { in_flight: 64 }),
         ("w6", Work::Idle { connections: 1_000 }),
         ("w7a", Work::Bulk { mtu: 1_452 }),
@@ -62,7 +63,10 @@ impl Work {
             Self::Add { connections, in_flight } => {
                 format!("`add`, {in_flight} in flight{}", of(connections))
             }
-            Self::Echo { size, in_flight } => format!("echo of {} KiB, {in_flight} in flight", size / KIB),
+            Self::Echo { size, in_flight, mtu } => {
+                let mtu = mtu.map_or(String::new(), |mtu| format!(", QUIC's MTU {mtu}"));
+                format!("echo of {} KiB, {in_flight} in flight{mtu}", size / KIB)
+            }
             Self::Callbacks { in_flight } => format!("callbacks made by the server, {in_flight} in flight"),
             Self::Idle { connections } => {
                 format!("the server's memory for each of {connections} idle connections")
@@ -85,6 +89,7 @@ impl Work {
     pub(crate) fn mtu(self) -> Option<u16> {
         match self {
             Self::Bulk { mtu } => Some(mtu),
+            Self::Echo { mtu, .. } => mtu,
             _ => None,
         }
     }
@@ -127,9 +132,9 @@ impl FromStr for Work {
         let in_flight = text.strip_prefix("add:").and_then(|n| n.parse().ok());
         match in_flight.filter(|n| (1..=65_536).contains(n)) {
             Some(in_flight) => Ok(Work::Add { connections: 1, in_flight }),
-            None => {
-                Err(format!("{text} is none of w1, w2, w2b, w3, w4a, w4b, w5, w6, w7a, w7b, w8 and add:N"))
-            }
+            None => Err(format!(
+                "{text} is none of w1, w2, w2b, w3, w4a, w4b, w4c, w5, w6, w7a, w7b, w8 and add:N"
+            )),
         }
     }
 }

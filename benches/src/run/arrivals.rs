@@ -38,19 +38,27 @@ impl Arrivals {
         Arrival { n: self.begun, at, counts: self.counted.contains(&at) }
     }
 
+    /// Whether there is a next one when so much time has passed.
+    pub(super) fn is_due(&self, passed: Duration) -> bool {
+        let Arrival { at, .. } = self.coming();
+        at <= passed && !(self.over && at >= self.counted.end)
+    }
+
     /// The next one, if it is due when so much time has passed.
     pub(super) fn next(&mut self, passed: Duration) -> Option<Arrival> {
-        let arrival = self.coming();
-        if arrival.at > passed || (self.over && arrival.at >= self.counted.end) {
+        if !self.is_due(passed) {
             return None;
         }
+        let arrival = self.coming();
         self.begun += 1;
         Some(arrival)
     }
 
-    /// How many are due when so much of the measured time has passed, and were not handed out; outside of it none are.
-    pub(super) fn waiting(&self, passed: Duration) -> u64 {
-        if self.count(passed) { self.schedule.due(passed).saturating_sub(self.begun) } else { 0 }
+    /// How many are due when so much time has passed, and were not handed out.
+    pub(super) fn due(&self, passed: Duration) -> u64 {
+        let due = self.schedule.due(passed);
+        let all = if self.over { due.min(self.schedule.before(self.counted.end)) } else { due };
+        all.saturating_sub(self.begun)
     }
 
     /// The load is over: the measured time ends there if it had not ended before, and of what is due only what was due
@@ -108,15 +116,14 @@ mod tests {
     }
 
     #[test]
-    fn those_that_wait_are_known_while_it_is_measured() {
+    fn it_is_known_how_many_are_due() {
         let mut arrivals = arrivals();
-        assert_eq!(arrivals.waiting(9 * MS), 0, "still warming up");
-        assert_eq!(arrivals.waiting(12 * MS), 13);
+        assert_eq!(arrivals.due(12 * MS), 13);
         handed_out(&mut arrivals, 12 * MS);
-        assert_eq!(
-            (arrivals.waiting(12 * MS), arrivals.waiting(15 * MS), arrivals.waiting(20 * MS)),
-            (0, 3, 0)
-        );
+        assert_eq!((arrivals.due(12 * MS), arrivals.due(15 * MS), arrivals.due(30 * MS)), (0, 3, 18));
+        arrivals.stop(25 * MS);
+        assert_eq!(arrivals.due(30 * MS), 7, "13 ms to 19 ms");
+        assert_eq!(handed_out(&mut arrivals, 30 * MS).len(), 7);
     }
 
     #[test]

@@ -5,9 +5,10 @@
 //! begins any more: what was due before the cut and had no answer is unanswered.
 
 use std::cell::{Cell, RefCell};
-use std::collections::HashMap;
+use std::future::poll_fn;
 use std::rc::Rc;
 use std::sync::Arc;
+use std::task::{Poll, Waker};
 use std::time::{Duration, Instant};
 
 use tokio::sync::Notify;
@@ -23,30 +24,48 @@ use crate::mix::Draw;
 use crate::schedule::Schedule;
 use crate::work::Work;
 
-/// What the calls of a thread share.
+/// What the callers of a thread share.
 struct Floor {
     recorder: Rc<Recorder>,
     begin: Instant,
-    /// Something ended, or is due.
+    /// Something is due, or ended when the load was over.
     stir: Arc<Notify>,
-    under_way: Cell<u64>,
-    /// When those that have no answer were due, and of which part they are.
-    waiting: RefCell<HashMap<u64, (Duration, usize)>>,
-}
-
-/// Whoever begins the calls of a thread.
-struct Driver {
-    arrivals: Arrivals,
-    hands: Vec<Hands>,
     works: Vec<Work>,
-    draw: Draw,
-    /// The most that may be under way.
-    most: u64,
-    floor: Rc<Floor>,
-    calls: JoinSet<()>,
+    hands: Vec<Hands>,
+    /// What is to begin, and of which part it is.
+    coming: RefCell<(Arrivals, Draw)>,
+    /// Nothing begins any more.
+    cut: Cell<bool>,
+    /// The load is over, and whoever ends a call says so.
+    ending: Cell<bool>,
+    under_way: Cell<u64>,
+    /// Callers that were woken and have not looked.
+    awake: Cell<u64>,
+    /// Callers without a call.
+    idle: RefCell<Vec<Rc<Caller>>>,
 }
 
-/// Begins the calls of a thread when they are due, until the load is over.
+/// Makes one call after another, each when it is due, and waits to be woken where none is.
+#[derive(Default)]
+struct Caller {
+    /// When the call that has no answer was due, and of which part it is.
+    unanswered: Cell<Option<(Duration, usize)>>,
+    /// Something is due for it.
+    called: Cell<bool>,
+    waker: Cell<Option<Waker>>,
+}
+
+/// Whoever wakes the callers of a thread.
+struct Driver {
+    floor: Rc<Floor>,
+    /// As many as were ever needed at once.
+    callers: Vec<Rc<Caller>>,
+    /// The most that may be.
+    most: u64,
+    tasks: JoinSet<()>,
+}
+
+/// Has the calls of a thread made when they are due, until the load is over.
 pub(super) async fn drive(
     number: u32,
     orders: &Arc<Orders>,
@@ -61,23 +80,30 @@ pub(super) async fn drive(
     if let Err(error) = pace(schedule, begin, control.clone(), stir.clone()) {
         return control.tell(Event::Broken(format!("cannot start a thread: {error}")));
     }
-    let waiting = RefCell::default();
-    let mut driver = Driver {
-        arrivals: Arrivals::new(schedule, knobs.warm_up..knobs.warm_up + knobs.duration),
-        most: match knobs.load.connects() {
-            true => u64::from(share(knobs.in_flight_max, knobs.threads, number)),
-            false => knobs.under_way_max(hands.len() as u32),
-        },
-        hands,
-        works: knobs.load.works().iter().map(|(work, _)| *work).collect(),
-        draw: Draw::new(knobs.load.works(), u64::from(number)),
-        floor: Rc::new(Floor { recorder: recorder.clone(), begin, stir, under_way: Cell::new(0), waiting }),
-        calls: JoinSet::new(),
+    let arrivals = Arrivals::new(schedule, knobs.warm_up..knobs.warm_up + knobs.duration);
+    let draw = Draw::new(knobs.load.works(), u64::from(number));
+    let most = match knobs.load.connects() {
+        true => u64::from(share(knobs.in_flight_max, knobs.threads, number)),
+        false => knobs.under_way_max(hands.len() as u32),
     };
+    let floor = Floor {
+        recorder: recorder.clone(),
+        begin,
+        stir,
+        works: knobs.load.works().iter().map(|(work, _)| *work).collect(),
+        hands,
+        coming: RefCell::new((arrivals, draw)),
+        cut: Cell::new(false),
+        ending: Cell::new(false),
+        under_way: Cell::new(0),
+        awake: Cell::new(0),
+        idle: RefCell::default(),
+    };
+    let mut driver = Driver { floor: Rc::new(floor), callers: Vec::new(), most, tasks: JoinSet::new() };
     let over = control.over();
     tokio::pin!(over);
     let over = loop {
-        driver.begin_due();
+        driver.wake();
         if let Some(why) = driver.tidy() {
             control.tell(Event::Broken(why));
         }
@@ -91,29 +117,38 @@ pub(super) async fn drive(
 }
 
 impl Driver {
-    /// Begins what is due, as far as there is room.
-    fn begin_due(&mut self) {
-        let passed = since(self.floor.begin);
-        while self.floor.under_way.get() < self.most {
-            let Some(arrival) = self.arrivals.next(passed) else { return };
-            let part = self.draw.next();
-            // The connections in turn, and the objects of each.
-            let all = self.hands.len() as u64;
-            let (turn, connection) = (arrival.n / all, arrival.n % all);
-            let hands = self.hands[connection as usize].clone();
-            let object = (turn % hands.len() as u64) as usize;
-            let call = Call { arrival, object, part, work: self.works[part] };
-            self.floor.under_way.set(self.floor.under_way.get() + 1);
-            self.floor.waiting.borrow_mut().insert(arrival.n, (arrival.at, part));
-            self.calls.spawn_local(call.make(hands, self.floor.clone()));
+    /// Wakes a caller for each call that is due, as far as there are any.
+    fn wake(&mut self) {
+        let floor = self.floor.clone();
+        let passed = since(floor.begin);
+        let (due, counted) = {
+            let (arrivals, _) = &*floor.coming.borrow();
+            (arrivals.due(passed).saturating_sub(floor.awake.get()), arrivals.count(passed))
+        };
+        for n in 0..due {
+            let idle = floor.idle.borrow_mut().pop();
+            if let Some(caller) = idle {
+                caller.call(&floor);
+                continue;
+            }
+            if (self.callers.len() as u64) < self.most {
+                let caller = Rc::<Caller>::default();
+                self.callers.push(caller.clone());
+                self.tasks.spawn_local(caller.work(floor.clone()));
+            } else {
+                if counted {
+                    floor.recorder.held_back(due - n);
+                }
+                break;
+            }
+            floor.awake.set(floor.awake.get() + 1);
         }
-        self.floor.recorder.held_back(self.arrivals.waiting(passed));
     }
 
-    /// What has ended is of no more use, unless it says why it did.
+    /// Callers do not end of themselves: why one did.
     fn tidy(&mut self) -> Option<String> {
         let mut why = None;
-        while let Some(ended) = self.calls.try_join_next() {
+        while let Some(ended) = self.tasks.try_join_next() {
             why = panicked(ended).or(why);
         }
         why
@@ -121,57 +156,119 @@ impl Driver {
 
     /// Lets those that were due come to their end, and counts those that do not.
     async fn end(mut self, over: Over) {
-        self.arrivals.stop(over.at.saturating_duration_since(self.floor.begin));
+        let floor = self.floor.clone();
+        floor.coming.borrow_mut().0.stop(over.at.saturating_duration_since(floor.begin));
+        floor.cut.set(over.cut);
+        floor.ending.set(true);
         let limit = tokio::time::Instant::now() + GRACE;
         loop {
             if !over.cut {
-                self.begin_due();
+                self.wake();
             }
-            match tokio::time::timeout_at(limit, self.calls.join_next()).await {
-                Ok(Some(_)) => {}
-                Ok(None) | Err(_) => break,
-            }
-        }
-        let recorder = &self.floor.recorder;
-        let now = since(self.floor.begin);
-        for (at, part) in self.floor.waiting.borrow().values() {
-            if self.arrivals.count(*at) {
-                recorder.unanswered(*part, now - *at);
+            if floor.under_way.get() + floor.awake.get() == 0
+                || tokio::time::timeout_at(limit, floor.stir.notified()).await.is_err()
+            {
+                break;
             }
         }
-        for arrival in self.arrivals.left() {
-            recorder.unanswered(self.draw.next(), now - arrival.at);
+        let now = since(floor.begin);
+        let (arrivals, mut draw) = floor.coming.borrow().clone();
+        for (at, part) in self.callers.iter().filter_map(|caller| caller.unanswered.get()) {
+            if arrivals.count(at) {
+                floor.recorder.unanswered(part, now - at);
+            }
+        }
+        for arrival in arrivals.left() {
+            floor.recorder.unanswered(draw.next(), now - arrival.at);
         }
         // Whoever still waits is sent away, and has left before anybody looks what is held.
-        self.calls.shutdown().await;
+        self.tasks.shutdown().await;
     }
 }
 
-/// A call to be made.
-struct Call {
-    arrival: Arrival,
-    object: usize,
-    part: usize,
-    work: Work,
+impl Floor {
+    /// The next call, if it is due now. Another caller is woken if there is one more.
+    fn next(&self, now: Instant) -> Option<(Arrival, usize)> {
+        if self.cut.get() {
+            return None;
+        }
+        let passed = now.saturating_duration_since(self.begin);
+        let (arrivals, draw) = &mut *self.coming.borrow_mut();
+        let arrival = arrivals.next(passed)?;
+        if self.awake.get() == 0 && arrivals.is_due(passed) {
+            let idle = self.idle.borrow_mut().pop();
+            idle.into_iter().for_each(|caller| caller.call(self));
+        }
+        Some((arrival, draw.next()))
+    }
 }
 
-impl Call {
-    async fn make(self, hands: Hands, floor: Rc<Floor>) {
-        let Arrival { n, at, counts } = self.arrival;
-        let begun = Instant::now();
-        let outcome = hands[self.object].perform(self.work, self.part, n, &floor.recorder).await;
+impl Caller {
+    /// Something is due.
+    fn call(&self, floor: &Floor) {
+        floor.awake.set(floor.awake.get() + 1);
+        self.called.set(true);
+        self.waker.take().into_iter().for_each(Waker::wake);
+    }
+
+    async fn work(self: Rc<Self>, floor: Rc<Floor>) {
+        loop {
+            floor.awake.set(floor.awake.get() - 1);
+            let mut now = Instant::now();
+            while let Some((arrival, part)) = floor.next(now) {
+                floor.under_way.set(floor.under_way.get() + 1);
+                self.unanswered.set(Some((arrival.at, part)));
+                now = self.make(arrival, part, now, &floor).await;
+                floor.under_way.set(floor.under_way.get() - 1);
+                // The call that has no answer stays with it.
+                if self.unanswered.get().is_some() {
+                    floor.stir.notify_one();
+                    return;
+                }
+            }
+            floor.idle.borrow_mut().push(self.clone());
+            if floor.ending.get() {
+                floor.stir.notify_one();
+            }
+            poll_fn(|cx| {
+                if self.called.take() {
+                    return Poll::Ready(());
+                }
+                self.waker.set(Some(cx.waker().clone()));
+                Poll::Pending
+            })
+            .await;
+        }
+    }
+
+    /// Makes a call, and says when it had ended.
+    async fn make(&self, arrival: Arrival, part: usize, begun: Instant, floor: &Floor) -> Instant {
+        let Arrival { n, at, counts } = arrival;
+        // The connections in turn, and the objects of each.
+        let all = floor.hands.len() as u64;
+        let (turn, connection) = (n / all, n % all);
+        let hands = &floor.hands[connection as usize];
+        let object = (turn % hands.len() as u64) as usize;
+        let outcome = hands[object].perform(floor.works[part], part, n, &floor.recorder).await;
         // One look at the clock for both: the one is never shorter than the other.
         let now = Instant::now();
         let due = now.saturating_duration_since(floor.begin + at);
-        floor.recorder.ended(self.part, &outcome, Took::Open { due, begun: now - begun, counts });
+        floor.recorder.ended(part, &outcome, Took::Open { due, begun: now - begun, counts });
         // Of a lost connection there is no answer, and none that is right of a wrong one: they are counted at the end.
         if !matches!(outcome, Err(Fault::Lost(_) | Fault::Wrong(_))) {
-            floor.waiting.borrow_mut().remove(&n);
+            self.unanswered.set(None);
         }
-        if let Ok(Some(connection)) = outcome {
-            connection.close().await;
+        match outcome {
+            Ok(Some(connection)) => {
+                connection.close().await;
+                Instant::now()
+            }
+            Ok(None) => now,
+            // What fails at once must not keep the thread from everything else.
+            Err(_) => {
+                tokio::task::yield_now().await;
+                Instant::now()
+            }
         }
-        floor.under_way.set(floor.under_way.get() - 1);
-        floor.stir.notify_one();
     }
 }

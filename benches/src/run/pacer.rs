@@ -12,6 +12,11 @@ use super::orders::since;
 use crate::schedule::Schedule;
 use crate::usage::ThreadTime;
 
+/// It stirs no more often than that: a thread that is woken for each call does little else.
+const STEP: Duration = Duration::from_micros(50);
+/// The same where calls come so fast, in calls a second, that others end all the time: whoever ends one looks what else is due.
+const FAST: f64 = 100_000.0;
+const FAST_STEP: Duration = Duration::from_micros(500);
 /// It looks at least so often whether the load is over.
 const LOOK: Duration = Duration::from_millis(50);
 
@@ -25,10 +30,11 @@ pub(super) fn pace(
     let pacer = move || {
         let own = ThreadTime::of_this();
         control.add_pacer(own.clone());
+        let step = if schedule.per_s() < FAST { STEP } else { FAST_STEP };
         while control.phase() != Phase::Over {
             let next = schedule.at(schedule.due(since(begin)));
             let wait = (begin + next).saturating_duration_since(Instant::now());
-            std::thread::sleep(wait.min(LOOK));
+            std::thread::sleep(wait.clamp(step, LOOK));
             if wait <= LOOK {
                 stir.notify_one();
             }

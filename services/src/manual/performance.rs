@@ -53,6 +53,7 @@
 //! | one lock and one waker for an answer's place, in a block of 128 bytes | 200 at the caller: mimalloc's Rust binding is slow for blocks that are no power of two |
 //! | answers wake the tasks of a `#[tokio::main]` program by a task of that runtime, which also wakes the node's thread once for all they send | +15 to 25 % at 256 under way from such a program, +35 % at 4,096, a third fewer switches between threads; nothing below 16 at once |
 //! | no count where one side alone holds a thing, and no lock: the proxy's address is moved, the task's waker goes along with the call, an answer is taken out of a place of which nobody else knows, an object's address is cloned once for a batch; and bodies of up to 23 bytes lie in themselves | hardly any instructions, but a third of the atomic operations, which were a fifth of the CPU time: 1,127 → 1,462 thousand calls/s with 4,096 under way, 744 → 874 over 64 connections, 1,004 → 1,073 with 256 |
+//! | 128 KiB of bulk under way beside calls, where it was 256, and what was taken said in steps of 32 KiB | a neighbour's p99 beside a flood and a stream of 1 GiB 857, 926, 813 → 652, 673, 488 µs, interleaved; no datagram is lost for want of room in the socket's buffer any more (15 to 40 in each run before); the stream loses a fifth beside calls, and nothing alone. 64 KiB: 352 to 401 µs, half of the stream's rate |
 //! | wake-ups outside of the lock | no convoy of tasks that run into the lock they were woken under |
 //!
 //! A lone call is nearly all waiting for threads to be woken. [`Config::busy_poll`](crate::Config::busy_poll) keeps them awake for a while after each
@@ -121,11 +122,24 @@
 //! 10,000 connections held for a minute with a call on each every ten seconds (an open loop of 1,000 calls/s): none of 60,000 calls failed, p50 0.46 ms,
 //! p99 17.5 ms; the server had 20 file descriptors, since all connections share one socket, and 592 MB at most, 57 KiB for each.
 //!
-//! A method that takes 20 µs of a processor (`spin:20us`, 2 connections): 38.2 thousand calls/s [35.4..38.5] on one thread of the server, 56.5 [53.6..59.3] on two: 1.5 times as
-//! many, since the two cores carry the client as well.
+//! A method that takes 20 µs of a processor (`spin:20us`, 2 connections with 256 under way on each): 45.3 thousand calls/s [44.7..47.1] on one thread of the server,
+//! 84.4 [83.3..85.5] on two: 1.86 times as many, though the two cores carry the client as well. With 16 under way it is 1.43 times (39.0 and 56.2), since
+//! small batches cost the client more.
 //!
-//! The open loop makes some 430 thousand calls of `add` a second on one core, less than half of what a closed loop does there: beyond that its figures are
-//! those of the client, which its own processor time tells.
+//! # Under a given rate
+//!
+//! `bench run --work add --in-flight 4096 --sweep rate=25%,50%,75%,90%`: an open loop over one connection, 8 s each, the server on one thread; latency counts
+//! from when a call was due. The closed loop has 1.19 million calls/s there.
+//!
+//! | rate | calls/s | p50 | p99 | p99.9 | CPU time of a call, client, server |
+//! |---|---|---|---|---|---|
+//! | 25 % | 299 k | 0.20 ms | 2.5 ms | 16 ms | 2.5, 2.0 µs |
+//! | 50 % | 597 k | 0.21 ms | 11.6 ms | 14.8 ms | 1.5, 1.1 µs |
+//! | 75 % | 896 k | 6.8 ms | 50 ms | 51 ms | 1.1, 0.8 µs |
+//! | 90 % | 1,050 k of 1,071 | 114 ms | 260 ms | 263 ms | 0.9, 0.7 µs |
+//!
+//! Calls that come one by one make smaller batches than calls that wait for each other, and cost up to three times as much; the nearer the limit, the larger the batches.
+//! At 90 % both cores are full, and the thread that wakes the client in time (`bench-pacer`) takes its share of them.
 //!
 //! # On a long path
 //!
@@ -134,15 +148,16 @@
 //!
 //! | loss, congestion control | QUIC alone | one `ByteStream` | the same beside 64 callers | these: calls/s, p50, p99 | without the stream |
 //! |---|---|---|---|---|---|
-//! | none, Cubic | 102.5 MB/s | 82.8 MB/s | 82.8 MB/s | 627, 102 ms, 102 ms | 627, 102 ms, 102 ms |
-//! | none, BBR | 102.5 MB/s | 80.6 MB/s | 80.6 MB/s | 618, 102 ms, 163 ms | 627, 102 ms, 102 ms |
-//! | 0.1 %, Cubic | 0.54 MB/s | 0.48 MB/s | 0.48 MB/s | 522, 119 ms, 216 ms | 622, 102 ms, 102 ms |
-//! | 0.1 %, BBR | 52.4 MB/s | 49.4 MB/s | 49.8 MB/s | 547, 105 ms, 204 ms | 622, 102 ms, 102 ms |
+//! | none, Cubic | 102.5 MB/s | 81.8 MB/s | 81.8 MB/s | 624, 102 ms, 135 ms | 627, 102 ms, 102 ms |
+//! | none, BBR | 102.5 MB/s | 79.7 MB/s | 79.6 MB/s | 614, 102 ms, 163 ms | 627, 102 ms, 102 ms |
+//! | 0.1 %, Cubic | 0.54 MB/s | 0.48 MB/s | 0.47 MB/s | 520, 121 ms, 168 ms | 622, 102 ms, 102 ms |
+//! | 0.1 %, BBR | 52.4 MB/s | 48.9 MB/s | 49.2 MB/s | 547, 105 ms, 206 ms | 622, 102 ms, 102 ms |
 //!
 //! 64 callers who wait for each answer make 640 calls in a second at the very most there. Without loss QUIC is bound by `send_window`,
 //! 10 MiB in a round trip. A stream's window grows with what its consumer takes in a round trip, to 16 MiB out of the connection's
 //! `stream_pool`; while 4 MiB was the most, the stream had 21.1 MB/s, and 17.2 with BBR under loss. The bytes of all bulk in the network follow bandwidth × delay by
-//! themselves (`bulk_max`).
+//! themselves (`bulk_max`). The delay must be that of the path and not of a queue on it: so every ten seconds a long stream lets its queue run empty for
+//! two round trips, which is 1 % of what it carries here. Without that the window doubled every twenty seconds, up to `bulk_max`, and so did the queue.
 //!
 //! Under loss by chance, Cubic is a hundredth of what the path carries: it takes every loss for a full queue. quinn's BBR
 //! does not, and is called experimental there; it takes its share from others on the same path. So `Cubic` is the default, and
