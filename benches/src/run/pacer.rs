@@ -15,8 +15,8 @@ use crate::usage::ThreadTime;
 /// It stirs no more often than that: a thread that is woken for each call does little else.
 const STEP: Duration = Duration::from_micros(50);
 /// The same where calls come so fast, in calls a second, that others end all the time: whoever ends one looks what else is due.
-const FAST: f64 = 100_000.0;
-const FAST_STEP: Duration = Duration::from_micros(500);
+const FAST: f64 = 10_000.0;
+const FAST_STEP: Duration = Duration::from_micros(250);
 /// It looks at least so often whether the load is over.
 const LOOK: Duration = Duration::from_millis(50);
 
