@@ -75,6 +75,8 @@ mod tests {
                         continue;
                     }
                     assert_eq!(schedule.due(at), n + 1, "{schedule:?} {n}");
+                    assert_eq!(schedule.before(at), n, "{schedule:?} {n}");
+                    assert_eq!(schedule.before(at + Duration::from_nanos(1)), n + 1, "{schedule:?} {n}");
                     if let Some(before) = at.checked_sub(Duration::from_nanos(1)) {
                         assert_eq!(schedule.due(before), n, "{schedule:?} {n}");
                     }

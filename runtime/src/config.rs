@@ -52,7 +52,7 @@ pub struct Config {
     /// A large body of which nothing arrives for so long is given up, and its call with it. Default: 60 s.
     pub stall_timeout: Duration,
     /// Bytes of large bodies and streams that may be in the network at once on a connection on which calls are under way: a call waits behind
-    /// at most so many. More is faster in bulk and slower for its neighbours. At least 64 KiB. Default: 128 KiB.
+    /// at most so many, or `bulk_max` on a path that holds more. More is faster in bulk and slower for its neighbours. At least 64 KiB. Default: 128 KiB.
     pub bulk_busy: usize,
     /// The same while no calls are under way. Default: 4 MiB.
     pub bulk_idle: usize,

@@ -135,6 +135,9 @@ impl Subject {
             (subject, Work::Bulk { mtu: ..6_500 }) if subject.encryption() != "QUIC" => {
                 Some("it is not over QUIC and stands beside the larger MTU")
             }
+            (subject, Work::Echo { mtu: Some(_), .. }) if subject.encryption() != "QUIC" => {
+                Some("it is not over QUIC and stands beside the default MTU")
+            }
             #[cfg(feature = "peers")]
             (
                 Self::Tarpc | Self::Tonic | Self::TonicTls | Self::Irpc | Self::Jsonrpsee,

@@ -37,7 +37,7 @@ pub(crate) enum Unit {
 }
 
 impl Work {
-    /// All rows of the design.
+    /// All rows.
     pub(crate) const ALL: [(&'static str, Work); 12] = [
         ("w1", Work::Add { connections: 1, in_flight: 1 }),
         ("w2", Work::Add { connections: 1, in_flight: 256 }),

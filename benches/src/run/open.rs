@@ -15,7 +15,7 @@ use tokio::sync::Notify;
 use tokio::task::JoinSet;
 
 use super::arrivals::{Arrival, Arrivals};
-use super::control::{Event, Over};
+use super::control::{Control, Event, Over};
 use super::fault::Fault;
 use super::orders::{GRACE, Hands, Orders, panicked, share, since};
 use super::pacer::pace;
@@ -24,11 +24,15 @@ use crate::mix::Draw;
 use crate::schedule::Schedule;
 use crate::work::Work;
 
+/// Callers are dismissed so often, and so many are kept that were not needed.
+const DISMISS: Duration = Duration::from_secs(1);
+const SPARE: usize = 64;
+
 /// What the callers of a thread share.
 struct Floor {
     recorder: Rc<Recorder>,
     begin: Instant,
-    /// Something is due, or ended when the load was over.
+    /// Something is due, or the load is over and something has ended.
     stir: Arc<Notify>,
     works: Vec<Work>,
     hands: Vec<Hands>,
@@ -36,13 +40,14 @@ struct Floor {
     coming: RefCell<(Arrivals, Draw)>,
     /// Nothing begins any more.
     cut: Cell<bool>,
-    /// The load is over, and whoever ends a call says so.
+    /// The load is over: it is waited for calls to end.
     ending: Cell<bool>,
     under_way: Cell<u64>,
     /// Callers that were woken and have not looked.
     awake: Cell<u64>,
-    /// Callers without a call.
+    /// Callers without a call, and how few they were of late.
     idle: RefCell<Vec<Rc<Caller>>>,
+    least_idle: Cell<usize>,
 }
 
 /// Makes one call after another, each when it is due, and waits to be woken where none is.
@@ -50,18 +55,20 @@ struct Floor {
 struct Caller {
     /// When the call that has no answer was due, and of which part it is.
     unanswered: Cell<Option<(Duration, usize)>>,
-    /// Something is due for it.
-    called: Cell<bool>,
+    woken: Cell<bool>,
+    /// It is not needed any more.
+    dismissed: Cell<bool>,
     waker: Cell<Option<Waker>>,
 }
 
 /// Whoever wakes the callers of a thread.
 struct Driver {
     floor: Rc<Floor>,
-    /// As many as were ever needed at once.
+    /// As many as were needed at once of late.
     callers: Vec<Rc<Caller>>,
     /// The most that may be.
     most: u64,
+    dismiss_at: Instant,
     tasks: JoinSet<()>,
 }
 
@@ -98,22 +105,28 @@ pub(super) async fn drive(
         under_way: Cell::new(0),
         awake: Cell::new(0),
         idle: RefCell::default(),
+        least_idle: Cell::new(0),
     };
-    let mut driver = Driver { floor: Rc::new(floor), callers: Vec::new(), most, tasks: JoinSet::new() };
+    let mut driver = Driver {
+        floor: Rc::new(floor),
+        callers: Vec::new(),
+        most,
+        dismiss_at: begin + DISMISS,
+        tasks: JoinSet::new(),
+    };
     let over = control.over();
     tokio::pin!(over);
     let over = loop {
         driver.wake();
-        if let Some(why) = driver.tidy() {
-            control.tell(Event::Broken(why));
-        }
+        driver.dismiss();
+        driver.tidy(control);
         tokio::select! {
             biased;
             over = &mut over => break over,
             () = driver.floor.stir.notified() => {}
         }
     };
-    driver.end(over).await;
+    driver.end(over, control).await;
 }
 
 impl Driver {
@@ -126,9 +139,7 @@ impl Driver {
             (arrivals.due(passed).saturating_sub(floor.awake.get()), arrivals.count(passed))
         };
         for n in 0..due {
-            let idle = floor.idle.borrow_mut().pop();
-            if let Some(caller) = idle {
-                caller.call(&floor);
+            if floor.wake_one() {
                 continue;
             }
             if (self.callers.len() as u64) < self.most {
@@ -145,17 +156,37 @@ impl Driver {
         }
     }
 
-    /// Callers do not end of themselves: why one did.
-    fn tidy(&mut self) -> Option<String> {
-        let mut why = None;
-        while let Some(ended) = self.tasks.try_join_next() {
-            why = panicked(ended).or(why);
+    /// Sends away half of those that nobody has needed for a while.
+    fn dismiss(&mut self) {
+        let now = Instant::now();
+        if now < self.dismiss_at {
+            return;
         }
-        why
+        self.dismiss_at = now + DISMISS;
+        let mut idle = self.floor.idle.borrow_mut();
+        let spare = self.floor.least_idle.replace(idle.len()).saturating_sub(SPARE);
+        if spare == 0 {
+            return;
+        }
+        for caller in idle.drain(..spare.div_ceil(2)) {
+            caller.dismissed.set(true);
+            caller.wake();
+        }
+        idle.shrink_to(2 * SPARE);
+        self.callers.retain(|caller| !caller.dismissed.get());
+    }
+
+    /// Hears of callers that panicked.
+    fn tidy(&mut self, control: &Control) {
+        while let Some(ended) = self.tasks.try_join_next() {
+            if let Some(why) = panicked(ended) {
+                control.tell(Event::Broken(why));
+            }
+        }
     }
 
     /// Lets those that were due come to their end, and counts those that do not.
-    async fn end(mut self, over: Over) {
+    async fn end(mut self, over: Over, control: &Control) {
         let floor = self.floor.clone();
         floor.coming.borrow_mut().0.stop(over.at.saturating_duration_since(floor.begin));
         floor.cut.set(over.cut);
@@ -165,6 +196,7 @@ impl Driver {
             if !over.cut {
                 self.wake();
             }
+            self.tidy(control);
             if floor.under_way.get() + floor.awake.get() == 0
                 || tokio::time::timeout_at(limit, floor.stir.notified()).await.is_err()
             {
@@ -196,18 +228,49 @@ impl Floor {
         let (arrivals, draw) = &mut *self.coming.borrow_mut();
         let arrival = arrivals.next(passed)?;
         if self.awake.get() == 0 && arrivals.is_due(passed) {
-            let idle = self.idle.borrow_mut().pop();
-            idle.into_iter().for_each(|caller| caller.call(self));
+            self.wake_one();
         }
         Some((arrival, draw.next()))
+    }
+
+    /// Something has ended: whoever waits for the end of all looks again.
+    fn ended(&self) {
+        if self.ending.get() {
+            self.stir.notify_one();
+        }
+    }
+
+    /// Wakes the caller that was idle for the shortest time; false if there is none.
+    fn wake_one(&self) -> bool {
+        let mut idle = self.idle.borrow_mut();
+        let Some(caller) = idle.pop() else { return false };
+        self.least_idle.set(self.least_idle.get().min(idle.len()));
+        self.awake.set(self.awake.get() + 1);
+        caller.wake();
+        true
+    }
+}
+
+/// A call that is under way, until it is dropped; also when its caller panics.
+struct UnderWay<'a>(&'a Floor);
+
+impl UnderWay<'_> {
+    fn new(floor: &Floor) -> UnderWay<'_> {
+        floor.under_way.set(floor.under_way.get() + 1);
+        UnderWay(floor)
+    }
+}
+
+impl Drop for UnderWay<'_> {
+    fn drop(&mut self) {
+        self.0.under_way.set(self.0.under_way.get() - 1);
+        self.0.ended();
     }
 }
 
 impl Caller {
-    /// Something is due.
-    fn call(&self, floor: &Floor) {
-        floor.awake.set(floor.awake.get() + 1);
-        self.called.set(true);
+    fn wake(&self) {
+        self.woken.set(true);
         self.waker.take().into_iter().for_each(Waker::wake);
     }
 
@@ -216,28 +279,28 @@ impl Caller {
             floor.awake.set(floor.awake.get() - 1);
             let mut now = Instant::now();
             while let Some((arrival, part)) = floor.next(now) {
-                floor.under_way.set(floor.under_way.get() + 1);
+                let under_way = UnderWay::new(&floor);
                 self.unanswered.set(Some((arrival.at, part)));
                 now = self.make(arrival, part, now, &floor).await;
-                floor.under_way.set(floor.under_way.get() - 1);
+                drop(under_way);
                 // The call that has no answer stays with it.
                 if self.unanswered.get().is_some() {
-                    floor.stir.notify_one();
                     return;
                 }
             }
             floor.idle.borrow_mut().push(self.clone());
-            if floor.ending.get() {
-                floor.stir.notify_one();
-            }
+            floor.ended();
             poll_fn(|cx| {
-                if self.called.take() {
+                if self.woken.take() {
                     return Poll::Ready(());
                 }
                 self.waker.set(Some(cx.waker().clone()));
                 Poll::Pending
             })
             .await;
+            if self.dismissed.get() {
+                return;
+            }
         }
     }
 

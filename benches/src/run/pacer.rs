@@ -1,5 +1,5 @@
-//! Whoever wakes a thread of an open loop when something is due: a thread of its own, since it sleeps to less than 100 µs, where
-//! timers of the runtime sleep to a millisecond. What it costs is told apart from what calls cost the client.
+//! Whoever wakes a thread of an open loop when something is due: a thread of its own, since it sleeps to some 100 µs (300 µs where calls
+//! are many), where timers of the runtime sleep to a millisecond. What it costs is told apart from what calls cost the client.
 
 use std::io;
 use std::sync::Arc;
@@ -12,10 +12,11 @@ use super::orders::since;
 use crate::schedule::Schedule;
 use crate::usage::ThreadTime;
 
-/// It stirs no more often than that: a thread that is woken for each call does little else.
+/// It looks no more often than that: a thread that is woken for each call does little else.
 const STEP: Duration = Duration::from_micros(50);
-/// The same where calls come so fast, in calls a second, that others end all the time: whoever ends one looks what else is due.
-const FAST: f64 = 10_000.0;
+/// Calls a second of a thread from which on others end all the time: whoever ends one looks what else is due.
+const FAST_PER_S: f64 = 10_000.0;
+/// It looks no more often than that then: what is left to it is to begin anew after a moment without calls.
 const FAST_STEP: Duration = Duration::from_micros(250);
 /// It looks at least so often whether the load is over.
 const LOOK: Duration = Duration::from_millis(50);
@@ -30,14 +31,16 @@ pub(super) fn pace(
     let pacer = move || {
         let own = ThreadTime::of_this();
         control.add_pacer(own.clone());
-        let step = if schedule.per_s() < FAST { STEP } else { FAST_STEP };
+        let step = if schedule.per_s() < FAST_PER_S { STEP } else { FAST_STEP };
+        let mut told = 0;
         while control.phase() != Phase::Over {
-            let next = schedule.at(schedule.due(since(begin)));
-            let wait = (begin + next).saturating_duration_since(Instant::now());
-            std::thread::sleep(wait.clamp(step, LOOK));
-            if wait <= LOOK {
+            let due = schedule.due(since(begin));
+            if due > told {
+                told = due;
                 stir.notify_one();
             }
+            let wait = (begin + schedule.at(due)).saturating_duration_since(Instant::now());
+            std::thread::sleep(wait.clamp(step, LOOK));
         }
         own.settle();
     };

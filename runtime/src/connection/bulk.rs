@@ -26,10 +26,11 @@ impl Shared {
     pub(crate) async fn bulk_turn(self: &Arc<Self>, bytes: usize) {
         let mut place = Place { shared: self, ticket: None };
         std::future::poll_fn(|cx| {
+            let now_ms = self.now_ms();
             let ticket = &mut place.ticket;
             let granted = self.with(|tables, _| {
                 let busy = tables.is_busy();
-                tables.bulk.ask(ticket, bytes.min(PIECE), busy, cx.waker())
+                tables.bulk.ask(ticket, bytes.min(PIECE), busy, cx.waker(), now_ms)
             });
             if granted { Poll::Ready(()) } else { Poll::Pending }
         })

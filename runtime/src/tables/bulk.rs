@@ -16,7 +16,7 @@ use super::Violation;
 /// The most that may be asked for, and written, at once.
 pub(crate) const PIECE: usize = 16 * 1024;
 
-/// What has been taken is said as soon as it is so much. The smallest window is twice as large, so that its sender goes on.
+/// What has been taken is said at the latest when it is so much. The smallest window is twice as large, so that its sender goes on.
 const TAKEN_STEP: u64 = 32 * 1024;
 
 /// How much may be in the network.
@@ -91,9 +91,14 @@ impl Bulk {
         bytes: usize,
         busy: bool,
         waker: &Waker,
+        now_ms: u64,
     ) -> bool {
         debug_assert!(bytes <= PIECE, "a piece is what may be asked for");
         let bytes = bytes as u64;
+        // What the receiver need not have said yet is on its way at most.
+        if self.out < TAKEN_STEP {
+            self.pace.rested(now_ms);
+        }
         let first = match (self.line.front(), *ticket) {
             (None, _) => true,
             (Some(first), ticket) => Some(first.ticket) == ticket,
@@ -165,7 +170,7 @@ impl Bulk {
 
     /// The round trip to the peer takes so long at present.
     pub(crate) fn round_trip(&mut self, micros: u64, now_ms: u64) {
-        self.pace.round_trip(micros, now_ms);
+        self.pace.round_trip(micros, self.out, now_ms);
     }
 
     /// This side has taken so much off the link.
@@ -193,17 +198,16 @@ impl Bulk {
 /// How much a path holds: the best rate of late, times the shortest round trip of late.
 ///
 /// A window that is twice that lets the rate double if there is more to be had, and stops growing when there is not: what would only wait
-/// in a queue is not sent. But a window of twice what the path holds fills a queue, and the round trips behind it are longer; so every ten
-/// seconds the queue is let run empty, to see how short they are. (BBR does both: Cardwell et al., "BBR: Congestion-Based Congestion
-/// Control", 2016.)
+/// in a queue is not sent. But a window of twice what the path holds fills a queue, and the round trips behind it are longer; so after ten
+/// seconds without a rest the queue is let run empty, to see how short they are. (BBR does both: Cardwell et al., "BBR: Congestion-Based
+/// Congestion Control", 2016.)
 #[derive(Debug, Default)]
 struct Pace {
-    /// The shortest round trip, in microseconds; 0 is unknown.
-    shortest: u64,
-    /// When it was last seen to be so short.
+    /// The shortest round trip in microseconds; 0 is unknown.
+    shortest_us: u64,
+    /// When it was last so short, or nothing was on its way.
     seen_ms: u64,
-    /// Until when the queue is let run empty, and the shortest round trip since that began.
-    emptying: Option<(u64, u64)>,
+    emptying: Option<Emptying>,
     /// Bytes given back in this round.
     bytes: u64,
     round_began_ms: Option<u64>,
@@ -211,34 +215,65 @@ struct Pace {
     rates: VecDeque<u64>,
 }
 
+/// The queue is let run empty.
+#[derive(Debug)]
+struct Emptying {
+    began_ms: u64,
+    /// Known once no more is on its way than the window allows meanwhile; until then it is looked how short the round trips are.
+    until_ms: Option<u64>,
+    shortest_us: u64,
+}
+
 /// How long a shortest round trip counts: the path may have changed.
 const PERIOD_MS: u64 = 10_000;
-/// The least time for which a queue is let run empty.
-const EMPTYING_MS: u64 = 50;
+/// For how long the queue is left empty: two round trips, within these.
+const EMPTY_MIN_MS: u64 = 50;
+const EMPTY_MAX_MS: u64 = 1_000;
+/// A queue that has not run empty by then is let be.
+const EMPTYING_MAX_MS: u64 = 5_000;
 /// The least time over which a rate is measured.
 const ROUND_MS: u64 = 10;
 /// Rounds of which the best counts.
 const ROUNDS: usize = 10;
 
 impl Pace {
-    fn round_trip(&mut self, micros: u64, now_ms: u64) {
+    /// Nothing is on its way, and no queue of this side's making.
+    fn rested(&mut self, now_ms: u64) {
+        self.seen_ms = now_ms;
+        self.emptied();
+    }
+
+    fn emptied(&mut self) {
+        if self.emptying.take().is_some() {
+            self.round_began_ms = None;
+        }
+    }
+
+    fn round_trip(&mut self, micros: u64, out: u64, now_ms: u64) {
         let micros = micros.max(1);
+        let (shortest_us, window) = (self.shortest_us, self.emptied_window());
         match &mut self.emptying {
-            Some((until_ms, shortest)) => {
-                *shortest = micros.min(*shortest);
-                if now_ms >= *until_ms {
-                    (self.shortest, self.seen_ms) = (*shortest, now_ms);
-                    self.emptying = None;
-                    self.round_began_ms = None;
+            Some(Emptying { until_ms: None, began_ms, .. }) if now_ms >= *began_ms + EMPTYING_MAX_MS => {
+                self.seen_ms = now_ms;
+                self.emptied();
+            }
+            Some(emptying @ Emptying { until_ms: None, .. }) if out <= window => {
+                let trips_ms = 2 * shortest_us / 1_000;
+                emptying.until_ms = Some(now_ms + trips_ms.clamp(EMPTY_MIN_MS, EMPTY_MAX_MS));
+                emptying.shortest_us = micros;
+            }
+            Some(emptying) => {
+                emptying.shortest_us = emptying.shortest_us.min(micros);
+                if emptying.until_ms.is_some_and(|until_ms| now_ms >= until_ms) {
+                    (self.shortest_us, self.seen_ms) = (emptying.shortest_us, now_ms);
+                    self.emptied();
                 }
             }
-            None if self.shortest == 0 || micros <= self.shortest => {
-                (self.shortest, self.seen_ms) = (micros, now_ms);
+            None if shortest_us == 0 || micros <= shortest_us => {
+                (self.shortest_us, self.seen_ms) = (micros, now_ms);
             }
             None if now_ms.saturating_sub(self.seen_ms) >= PERIOD_MS => {
-                // One of these for the queue, and one for the average to which `micros` belongs.
-                let until_ms = now_ms + EMPTYING_MS.max(2 * micros / 1_000);
-                self.emptying = Some((until_ms, micros));
+                self.emptying = Some(Emptying { began_ms: now_ms, until_ms: None, shortest_us: micros });
             }
             None => {}
         }
@@ -248,32 +283,38 @@ impl Pace {
         if self.emptying.is_some() {
             return;
         }
-        let Some(began) = self.round_began_ms else {
+        let Some(began_ms) = self.round_began_ms else {
             (self.round_began_ms, self.bytes) = (Some(now_ms), 0);
             return;
         };
         self.bytes += bytes;
-        let length = now_ms.saturating_sub(began);
-        if length < ROUND_MS.max(self.shortest / 1_000) {
+        let length_ms = now_ms.saturating_sub(began_ms);
+        if length_ms < ROUND_MS.max(self.shortest_us / 1_000) {
             return;
         }
         if self.rates.len() == ROUNDS {
             self.rates.pop_front();
         }
-        self.rates.push_back(self.bytes / length);
+        self.rates.push_back(self.bytes / length_ms);
         self.bytes = 0;
         self.round_began_ms = Some(now_ms);
     }
 
+    /// Bytes that the path holds.
+    fn holds(&self) -> u64 {
+        let rate = self.rates.iter().copied().max().unwrap_or(0);
+        rate.saturating_mul(self.shortest_us) / 1_000
+    }
+
+    /// A path that holds less than the smallest window keeps a queue of that.
+    fn emptied_window(&self) -> u64 {
+        BulkLimits::MIN.max(self.holds() / 2)
+    }
+
     /// How much may be under way: `least`, or more if the path holds it, but no more than `most`.
     fn window(&self, least: u64, most: u64) -> u64 {
-        let rate = self.rates.iter().copied().max().unwrap_or(0);
-        let holds = rate.saturating_mul(self.shortest) / 1_000;
-        match self.emptying {
-            None => least.max(holds.saturating_mul(2).min(most)),
-            // A path that holds less keeps a queue of that.
-            Some(_) => BulkLimits::MIN.max((holds / 2).min(most)),
-        }
+        let window = least.max(self.holds().saturating_mul(2).min(most));
+        if self.emptying.is_some() { window.min(self.emptied_window()) } else { window }
     }
 }
 

@@ -274,7 +274,7 @@ impl Tables {
         let busy = self.is_busy();
         let Some(sending) = self.bodies.outgoing.get(number) else { return Poll::Ready(None) };
         let len = sending.rest.len().min(PIECE);
-        if !self.bulk.ask(&mut sending.ticket, len, busy, waker) {
+        if !self.bulk.ask(&mut sending.ticket, len, busy, waker, now_ms) {
             return Poll::Pending;
         }
         let piece = self.bodies.outgoing.take(number, len);

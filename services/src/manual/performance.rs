@@ -156,8 +156,8 @@
 //! 64 callers who wait for each answer make 640 calls in a second at the very most there. Without loss QUIC is bound by `send_window`,
 //! 10 MiB in a round trip. A stream's window grows with what its consumer takes in a round trip, to 16 MiB out of the connection's
 //! `stream_pool`; while 4 MiB was the most, the stream had 21.1 MB/s, and 17.2 with BBR under loss. The bytes of all bulk in the network follow bandwidth × delay by
-//! themselves (`bulk_max`). The delay must be that of the path and not of a queue on it: so every ten seconds a long stream lets its queue run empty for
-//! two round trips, which is 1 % of what it carries here. Without that the window doubled every twenty seconds, up to `bulk_max`, and so did the queue.
+//! themselves (`bulk_max`). The delay must be that of the path and not of a queue on it: so after ten seconds without a rest a stream lets its queue run empty for
+//! two round trips (50 ms at least), which is 1 % of what it carries here. Without that the window doubled every twenty seconds, up to `bulk_max`, and so did the queue.
 //!
 //! Under loss by chance, Cubic is a hundredth of what the path carries: it takes every loss for a full queue. quinn's BBR
 //! does not, and is called experimental there; it takes its share from others on the same path. So `Cubic` is the default, and

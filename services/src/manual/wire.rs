@@ -348,8 +348,8 @@
 //! every table.
 //!
 //! **In the network.** The bytes of all one-way streams behind their numbers, written and not returned by Taken, are bounded by the
-//! sender: 128 KiB while calls are under way, 4 MiB while none are, and what bandwidth × delay asks for. Taken is said in steps of
-//! 32 KiB as the bytes are read off the link, whether or not anybody has taken the items.
+//! sender: 128 KiB while calls are under way, 4 MiB while none are, and what bandwidth × delay asks for. Taken is said
+//! at 32 KiB at the latest as the bytes are read off the link, whether or not anybody has taken the items: a sender may have as little as 64 KiB on their way.
 //!
 //! ```text
 //! 03 02000000                  a stream of items, number 2

@@ -60,10 +60,14 @@ async fn dialed(root: Ref) -> Dialed {
 async fn shows(server: &Server, root: Ref) -> Peer {
     let mut peer = server.accept().await;
     let asked = peer.lane.frame().await;
+    opens(&mut peer, &asked, root).await;
+    peer
+}
+
+async fn opens(peer: &mut Peer, asked: &Frame, root: Ref) {
     let opened = b"\x81\xa2Ok\x94\xa4Sums\x90\x01\xd5\x01\0\0";
     let reply = Frame::bare(kind::REPLY, asked.call, 0).with_body(*opened).with_refs([root]);
     peer.lane.put(reply.to_bytes()).await;
-    peer
 }
 
 /// The next call; method names may come before it. It fails the test if `calling` ends without.
@@ -166,5 +170,21 @@ fn whether_a_service_may_be_handed_on_is_known_while_its_connection_is_lost() {
         let mut states = link.states();
         states.wait_for(|state| matches!(state, ReconnectState::Reconnecting { .. })).await.unwrap();
         assert_eq!(shelf.put(sums.into()).await, Err(CallError::NotSent(text)));
+    });
+}
+
+#[test]
+fn what_is_closed_while_its_services_are_opened_anew_stays_closed() {
+    run(async {
+        let Dialed { server, peer, sums, link, .. } = dialed(Ref::export(ROOT)).await;
+        peer.link.close(0, "gone");
+        let mut next = server.accept().await;
+        let asked = next.lane.frame().await;
+        link.close().await;
+        opens(&mut next, &asked, Ref::export(ROOT)).await;
+        assert_eq!(next.closed().await.0, 0);
+        assert!(link.connection().is_none());
+        assert!(matches!(&*link.states().borrow(), ReconnectState::Ended { .. }));
+        assert!(matches!(sums.next(1).await, Err(CallError::Disconnected { .. })));
     });
 }

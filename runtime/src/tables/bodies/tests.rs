@@ -193,14 +193,14 @@ fn no_deadlock_of_a_consumer_that_pauses_and_makes_a_large_call() {
     let limits = BulkLimits { busy: BulkLimits::MIN, idle: BulkLimits::MIN, most: BulkLimits::MIN };
     let (mut sender, mut receiver) = (Bulk::new(limits), Bulk::new(limits));
     let mut under_way = 0;
-    while sender.ask(&mut None, PIECE, true, Waker::noop()) {
+    while sender.ask(&mut None, PIECE, true, Waker::noop(), 1) {
         under_way += PIECE;
     }
     // The reader takes them off the link, though nobody consumes them.
     receiver.took(under_way);
     sender.returned(receiver.take_taken().unwrap(), 1).unwrap();
     let mut ticket = None;
-    assert!(sender.ask(&mut ticket, PIECE, true, Waker::noop()) || ticket.is_some());
+    assert!(sender.ask(&mut ticket, PIECE, true, Waker::noop(), 1) || ticket.is_some());
     let next = sender.next(true);
     assert!(ticket.is_none() || next.is_some(), "the large call goes on");
 }

@@ -102,8 +102,9 @@
 //!   program that runs on its node's threads. A caller elsewhere in a program adds two hops between threads.
 //! * **Saying when calls are due costs time**, too, on a thread of its own for each thread of the client: that is not in the client's
 //!   processor time.
-//! * **An open loop wakes up late**, by some 60 to 100 µs, where its calls come far apart: that is in the latency from when a call was due, and not
-//!   in that from when it was begun.
+//! * **An open loop wakes up late**, by some 60 to 100 µs where its calls come far apart, and by up to 300 µs after a moment without any where they are more than
+//!   10,000 a second of a thread (there, whoever ends a call looks what else is due): that is in the latency from when a call was due, and not in that from
+//!   when it was begun.
 //! * **A run that cannot come to its end** (the server dies, refuses, is of another version, or Ctrl-C) still writes its
 //!   report, marked as partial and with the reason. The exit code is 1, of Ctrl-C 130; 2 if what was asked for makes no sense.
 //! * **The server's limits are wide**, so that no load is refused: it is no server for anything else. Whoever may connect to it may
