@@ -192,7 +192,7 @@
 //!
 //! What delays a small call beside a transfer is the sum of the bytes that are on their way, on whatever streams. 256 KiB of them held the promise to
 //! neighbours (twice the quiet latency and half a millisecond) in most runs and not in all, and overran the socket's buffer now and then; 128 KiB
-//! holds it with a third to spare and costs a transfer beside calls a fifth of its rate. On paths that hold more, the window follows bandwidth × delay.
+//! holds it with a fifth to spare at least and costs a transfer beside calls a fifth of its rate. On paths that hold more, the window follows bandwidth × delay.
 //! That delay must not be that of the queue which the window itself has filled, or each makes the other grow: so a transfer that goes on for ten seconds
 //! without a rest lets the queue run empty and measures for two round trips how short they are, as BBR does.
 //!

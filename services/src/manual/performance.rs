@@ -53,7 +53,7 @@
 //! | one lock and one waker for an answer's place, in a block of 128 bytes | 200 at the caller: mimalloc's Rust binding is slow for blocks that are no power of two |
 //! | answers wake the tasks of a `#[tokio::main]` program by a task of that runtime, which also wakes the node's thread once for all they send | +15 to 25 % at 256 under way from such a program, +35 % at 4,096, a third fewer switches between threads; nothing below 16 at once |
 //! | no count where one side alone holds a thing, and no lock: the proxy's address is moved, the task's waker goes along with the call, an answer is taken out of a place of which nobody else knows, an object's address is cloned once for a batch; and bodies of up to 23 bytes lie in themselves | hardly any instructions, but a third of the atomic operations, which were a fifth of the CPU time: 1,127 → 1,462 thousand calls/s with 4,096 under way, 744 → 874 over 64 connections, 1,004 → 1,073 with 256 |
-//! | 128 KiB of bulk under way beside calls, where it was 256, and what was taken said in steps of 32 KiB | a neighbour's p99 beside a flood and a stream of 1 GiB 857, 926, 813 → 652, 673, 488 µs, interleaved; no datagram is lost for want of room in the socket's buffer any more (15 to 40 in each run before); the stream loses a fifth beside calls, and nothing alone. 64 KiB: 352 to 401 µs, half of the stream's rate |
+//! | 128 KiB of bulk under way beside calls, where it was 256, and what was taken said in steps of 32 KiB | a neighbour's p99 beside a flood and a stream of 1 GiB 857, 926, 813 → 652, 673, 488 µs, interleaved; no datagram is lost for want of room in the socket's buffer any more (15 to 40 in each run before); the stream loses a fifth of its rate beside calls. 64 KiB: 352 to 401 µs, half of the stream's rate |
 //! | wake-ups outside of the lock | no convoy of tasks that run into the lock they were woken under |
 //!
 //! A lone call is nearly all waiting for threads to be woken. [`Config::busy_poll`](crate::Config::busy_poll) keeps them awake for a while after each
@@ -149,16 +149,16 @@
 //!
 //! | loss, congestion control | QUIC alone | one `ByteStream` | the same beside 64 callers | these: calls/s, p50, p99 | without the stream |
 //! |---|---|---|---|---|---|
-//! | none, Cubic | 102.5 MB/s | 81.8 MB/s | 81.8 MB/s | 624, 102 ms, 135 ms | 627, 102 ms, 102 ms |
+//! | none, Cubic | 102.5 MB/s | 81.8 MB/s | 81.8 MB/s | 624, 102 ms, 130 ms | 627, 102 ms, 102 ms |
 //! | none, BBR | 102.5 MB/s | 79.7 MB/s | 79.6 MB/s | 614, 102 ms, 163 ms | 627, 102 ms, 102 ms |
 //! | 0.1 %, Cubic | 0.54 MB/s | 0.48 MB/s | 0.47 MB/s | 520, 121 ms, 168 ms | 622, 102 ms, 102 ms |
-//! | 0.1 %, BBR | 52.4 MB/s | 48.9 MB/s | 49.2 MB/s | 547, 105 ms, 206 ms | 622, 102 ms, 102 ms |
+//! | 0.1 %, BBR | 52.4 MB/s | 48.3 MB/s | 49.2 MB/s | 544, 105 ms, 199 ms | 622, 102 ms, 102 ms |
 //!
 //! 64 callers who wait for each answer make 640 calls in a second at the very most there. Without loss QUIC is bound by `send_window`,
 //! 10 MiB in a round trip. A stream's window grows with what its consumer takes in a round trip, to 16 MiB out of the connection's
 //! `stream_pool`; while 4 MiB was the most, the stream had 21.1 MB/s, and 17.2 with BBR under loss. The bytes of all bulk in the network follow bandwidth × delay by
 //! themselves (`bulk_max`). The delay must be that of the path and not of a queue on it: so after ten seconds without a rest a stream lets its queue run empty for
-//! two round trips (50 ms at least), which is 1 % of what it carries here. Without that the window doubled every twenty seconds, up to `bulk_max`, and so did the queue.
+//! two round trips (50 ms at least), which is 1 % of what it carries here. Without that, in a model of a path that is kept full, the window doubled every twenty seconds, up to `bulk_max`, and so did the queue.
 //!
 //! Under loss by chance, Cubic is a hundredth of what the path carries: it takes every loss for a full queue. quinn's BBR
 //! does not, and is called experimental there; it takes its share from others on the same path. So `Cubic` is the default, and
