@@ -33,25 +33,22 @@ impl Arrivals {
         Arrivals { schedule, counted, begun: 0, over: false }
     }
 
-    fn coming(&self) -> Arrival {
-        let at = self.schedule.at(self.begun);
-        Arrival { n: self.begun, at, counts: self.counted.contains(&at) }
-    }
-
     /// Whether there is a next one when so much time has passed.
     pub(super) fn is_due(&self, passed: Duration) -> bool {
-        let Arrival { at, .. } = self.coming();
-        at <= passed && !(self.over && at >= self.counted.end)
+        self.coming(passed).is_some()
     }
 
     /// The next one, if it is due when so much time has passed.
     pub(super) fn next(&mut self, passed: Duration) -> Option<Arrival> {
-        if !self.is_due(passed) {
-            return None;
-        }
-        let arrival = self.coming();
+        let arrival = self.coming(passed)?;
         self.begun += 1;
         Some(arrival)
+    }
+
+    fn coming(&self, passed: Duration) -> Option<Arrival> {
+        let at = self.schedule.at(self.begun);
+        let due = at <= passed && !(self.over && at >= self.counted.end);
+        due.then(|| Arrival { n: self.begun, at, counts: self.counted.contains(&at) })
     }
 
     /// How many are due when so much time has passed, and were not handed out.
