@@ -63,9 +63,9 @@ pub struct Config {
     /// 1,200; it doubles bulk throughput and grows the endpoint's receive buffer. Above 6,500, links were seen
     /// to hang with segmentation offload. Default 1,200, which every path carries.
     pub initial_mtu: u16,
-    /// Size of the socket's send and receive buffers, in bytes; at least 4,096, and the system may cap it.
-    /// `None` leaves the system's. 4 MiB avoids losses in bulk but made many small calls slower; hence the
-    /// default of `None`.
+    /// Size of the socket's send and receive buffers, in bytes; at least 4,096. All links of an endpoint share its socket, and what finds no
+    /// room there while the endpoint is busy is lost and sent again. A system gives what it allows: Linux up to `net.core.rmem_max` and
+    /// `net.core.wmem_max`. `None` leaves what it gives by itself, some 200 KiB there. Default 4 MiB.
     pub socket_buffer: Option<u32>,
 }
 
@@ -100,10 +100,13 @@ impl Default for Config {
             send_window: 10 << 20,
             congestion: Congestion::default(),
             initial_mtu: 1_200,
-            socket_buffer: None,
+            socket_buffer: Some(4 << 20),
         }
     }
 }
+
+/// The smallest buffer of a socket that may be asked for, in bytes.
+pub(crate) const LEAST_BUFFER: u32 = 4_096;
 
 /// A setting makes no sense; nothing was bound. The message says which, and why.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -167,7 +170,7 @@ impl Config {
         if !(1_200..=6_500).contains(&self.initial_mtu) {
             return refuse("initial_mtu", "must be between 1,200 and 6,500 bytes");
         }
-        if self.socket_buffer.is_some_and(|bytes| bytes < 4_096) {
+        if self.socket_buffer.is_some_and(|bytes| bytes < LEAST_BUFFER) {
             return refuse("socket_buffer", "must be at least 4,096 bytes");
         }
         Ok(())

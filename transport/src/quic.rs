@@ -1,9 +1,9 @@
 //! What is set about the QUIC library, and its socket. Nothing here knows who is trusted.
 
-use std::io;
 use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
+use std::{io, iter};
 
 use quinn::congestion::BbrConfig;
 use quinn::{ConnectionId, ConnectionIdGenerator, IdleTimeout, MtuDiscoveryConfig, TransportConfig, VarInt};
@@ -11,6 +11,7 @@ use ring::hmac;
 use ring::rand::{SecureRandom as _, SystemRandom};
 use socket2::{Domain, Protocol, SockAddr, Socket, Type};
 
+use crate::config::LEAST_BUFFER;
 use crate::{Config, Congestion, Identity};
 
 /// The largest payload of an unfragmented datagram over Ethernet, which is what endpoints take by default.
@@ -105,11 +106,20 @@ pub(crate) fn socket(address: SocketAddr, config: &Config) -> io::Result<std::ne
         socket.set_only_v6(false)?;
     }
     if let Some(bytes) = config.socket_buffer {
-        socket.set_recv_buffer_size(bytes as usize)?;
-        socket.set_send_buffer_size(bytes as usize)?;
+        enlarge(bytes, |bytes| socket.set_recv_buffer_size(bytes));
+        enlarge(bytes, |bytes| socket.set_send_buffer_size(bytes));
     }
     socket.bind(&SockAddr::from(address))?;
     Ok(socket.into())
+}
+
+/// Takes what the system gives of a buffer: some give what they have, others refuse what is too much for them.
+fn enlarge(bytes: u32, set: impl Fn(usize) -> io::Result<()>) {
+    let mut halves =
+        iter::successors(Some(bytes), |bytes| Some(bytes / 2)).take_while(|bytes| *bytes >= LEAST_BUFFER);
+    if !halves.any(|bytes| set(bytes as usize).is_ok()) {
+        tracing::debug!(bytes, "the system refuses to change a buffer of the socket");
+    }
 }
 
 /// Connection ids of 8 random bytes.
@@ -128,5 +138,41 @@ impl ConnectionIdGenerator for RandomIds {
 
     fn cid_lifetime(&self) -> Option<Duration> {
         None
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::cell::RefCell;
+
+    use super::*;
+
+    /// What is asked for, of a system that gives at most so much and refuses the rest.
+    fn asked(bytes: u32, most: usize) -> Vec<usize> {
+        let asked = RefCell::new(Vec::new());
+        enlarge(bytes, |bytes| {
+            asked.borrow_mut().push(bytes);
+            if bytes > most { Err(io::ErrorKind::OutOfMemory.into()) } else { Ok(()) }
+        });
+        asked.into_inner()
+    }
+
+    #[test]
+    fn a_buffer_is_as_large_as_the_system_allows() {
+        assert_eq!(asked(4 << 20, 8 << 20), [4 << 20]);
+        assert_eq!(asked(4 << 20, 1_500_000), [4 << 20, 2 << 20, 1 << 20]);
+        assert_eq!(asked(8_192, 0), [8_192, 4_096], "and the system's own stays");
+    }
+
+    #[test]
+    fn sockets_have_more_room_than_by_default_unless_it_is_left_to_the_system() {
+        let address = SocketAddr::from(([127, 0, 0, 1], 0));
+        let room = |buffer| {
+            let config = Config { socket_buffer: buffer, ..Config::default() };
+            Socket::from(socket(address, &config).unwrap()).recv_buffer_size().unwrap()
+        };
+        let by_itself = room(None);
+        assert!(room(Config::default().socket_buffer) >= by_itself);
+        assert!(room(Some(4_096)) <= by_itself);
     }
 }

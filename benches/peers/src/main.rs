@@ -21,6 +21,7 @@ mod process;
 mod raw;
 mod report;
 mod run;
+mod socket;
 mod subject;
 mod table;
 mod tls;

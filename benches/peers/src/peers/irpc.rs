@@ -1,8 +1,8 @@
 //! irpc over QUIC by noq: a stream for each request, answered by one task that takes them from a channel, as its examples do it.
 //!
-//! Cipher, MTU and the number of streams are set like Duologue's; the rest is noq's default with irpc's keep-alive.
+//! Cipher, MTU, socket buffers and the number of streams are set like Duologue's; the rest is noq's default with irpc's keep-alive.
 
-use std::net::{Ipv4Addr, SocketAddr};
+use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -17,7 +17,7 @@ use serde::{Deserialize, Serialize};
 use super::{BULK_PIECE, payload, pieces};
 use crate::Fault;
 use crate::peer::{Address, Back, Client, Echoed, Meter, Options, Peer};
-use crate::tls;
+use crate::{socket, tls};
 
 #[rpc_requests(message = Message, no_spans)]
 #[derive(Serialize, Deserialize, Debug)]
@@ -69,8 +69,7 @@ fn endpoint(options: &Options, server: Option<noq::ServerConfig>) -> Result<Endp
     if let Some(mtu) = options.mtu {
         config.max_udp_payload_size(mtu.max(1_472))?;
     }
-    let socket = std::net::UdpSocket::bind((Ipv4Addr::LOCALHOST, 0))?;
-    Ok(Endpoint::new(config, server, socket, Arc::new(noq::TokioRuntime))?)
+    Ok(Endpoint::new(config, server, socket::udp()?, Arc::new(noq::TokioRuntime))?)
 }
 
 impl Peer for Irpc {

@@ -2,7 +2,7 @@
 //!
 //! Only the server shows a certificate here: the handshake is not part of what is measured.
 
-use std::net::{Ipv4Addr, SocketAddr, UdpSocket};
+use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -15,7 +15,7 @@ use rustls::pki_types::CertificateDer;
 
 use crate::Fault;
 use crate::peer::Address;
-use crate::tls;
+use crate::{socket, tls};
 
 const ALPN: &[u8] = b"duologue-peers/1";
 /// The largest payload of an unfragmented datagram over Ethernet, which is quinn's default.
@@ -59,8 +59,7 @@ fn endpoint(mtu: Option<u16>, server: Option<ServerConfig>) -> Result<Endpoint, 
     if let Some(mtu) = mtu {
         config.max_udp_payload_size(mtu.max(ETHERNET_PAYLOAD))?;
     }
-    let socket = UdpSocket::bind((Ipv4Addr::LOCALHOST, 0))?;
-    Ok(Endpoint::new(config, server, socket, Arc::new(TokioRuntime))?)
+    Ok(Endpoint::new(config, server, socket::udp()?, Arc::new(TokioRuntime))?)
 }
 
 /// Segmentation offload, cubic and MTU discovery stay as quinn has them.
