@@ -114,6 +114,16 @@ impl RecvStream {
         }
     }
 
+    /// What has arrived, chunk by chunk and without a copy, into `chunks` from the front: how many it filled, or `None` when the peer
+    /// has finished. Waits only while there is nothing. A chunk is what a packet brought, or what was put together of
+    /// several. Cancel-safe.
+    pub async fn next_chunks(&mut self, chunks: &mut [Bytes]) -> Result<Option<usize>, StreamError> {
+        if self.stopped {
+            return Err(StreamError::Closed);
+        }
+        self.quinn.read_chunks(chunks).await.map_err(read_error)
+    }
+
     /// Wants no more: unread bytes are dropped, and the peer's `send` fails with `code`. Nothing happens if the
     /// stream has ended.
     pub fn stop(&mut self, code: u32) {

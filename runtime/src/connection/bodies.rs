@@ -7,7 +7,7 @@ use bytes::Bytes;
 use tokio::task::JoinSet;
 use transport::{Link, RecvStream, SendStream, StreamError};
 
-use super::streams::{stream_failed, tell};
+use super::streams::{Chunks, stream_failed, tell};
 use super::{Message, Shared};
 use crate::wire::{BodyId, STREAM_BODY};
 
@@ -65,21 +65,21 @@ pub(crate) async fn receive(shared: Arc<Shared>, mut stream: RecvStream, number:
     };
     // The system gives memory as it is written to, so that a peer who only opens streams takes none.
     let mut body = Vec::with_capacity(len);
-    let mut next = Some(first);
+    let mut chunks = Chunks::after(first);
     loop {
-        let chunk = match next.take() {
-            Some(chunk) => chunk,
-            None => match stream.next().await {
-                Ok(Some(chunk)) => chunk,
-                Ok(None) => break,
-                Err(error) => return stream_failed(&shared, error),
-            },
-        };
         let now_ms = shared.now_ms();
-        match shared.with(|tables, _| tables.body_arrives(number, chunk.len(), now_ms)) {
-            Ok(true) => body.extend_from_slice(&chunk),
-            Ok(false) => body = Vec::new(),
+        match shared.with(|tables, _| tables.body_arrives(number, chunks.len(), now_ms)) {
+            Ok(true) => chunks.drain().for_each(|chunk| body.extend_from_slice(&chunk)),
+            Ok(false) => {
+                chunks.drain().for_each(drop);
+                body = Vec::new();
+            }
             Err(rule) => return tell(&shared, Message::Violation(rule.to_string())),
+        }
+        match chunks.refill(&mut stream).await {
+            Ok(true) => {}
+            Ok(false) => break,
+            Err(error) => return stream_failed(&shared, error),
         }
     }
     let now_ms = shared.now_ms();

@@ -12,7 +12,7 @@ use tokio::time::timeout;
 use transport::RecvStream;
 
 use super::accept::IDENTIFY_TIMEOUT;
-use super::streams::{stream_failed, tell};
+use super::streams::{Chunks, stream_failed, tell};
 use super::{Message, Shared};
 use crate::answer::Refs;
 use crate::streaming::Format;
@@ -43,19 +43,21 @@ pub(super) async fn read_stream(
     let items = if format == Format::Items { ItemReader::items(max) } else { ItemReader::bytes(max) };
     let mut reader =
         Reader { shared, id, reading, items, pieces: Vec::new(), table: Refs::default(), ended: false };
-    if let Err(rule) = reader.take(first) {
-        return tell(&reader.shared, Message::Violation(rule.to_string()));
-    }
+    let mut chunks = Chunks::after(first);
     loop {
-        match timeout(idle, stream.next()).await {
-            Ok(Ok(Some(chunk))) => {
-                if let Err(rule) = reader.take(chunk) {
-                    return tell(&reader.shared, Message::Violation(rule.to_string()));
-                }
+        if let Err(rule) = reader.take(&mut chunks) {
+            return tell(&reader.shared, Message::Violation(rule.to_string()));
+        }
+        let refilled = loop {
+            match timeout(idle, chunks.refill(&mut stream)).await {
+                Ok(refilled) => break refilled,
+                Err(_) => reader.stands_still(),
             }
-            Ok(Ok(None)) => return reader.at_end(),
-            Ok(Err(error)) => return stream_failed(&reader.shared, error),
-            Err(_) => reader.stands_still(),
+        };
+        match refilled {
+            Ok(true) => {}
+            Ok(false) => return reader.at_end(),
+            Err(error) => return stream_failed(&reader.shared, error),
         }
     }
 }
@@ -73,11 +75,13 @@ struct Reader {
 }
 
 impl Reader {
-    fn take(&mut self, chunk: Bytes) -> Result<(), Violation> {
-        let taken = chunk.len();
-        self.items.push(chunk);
-        while let Some(piece) = self.items.next()? {
-            self.pieces.push(piece);
+    fn take(&mut self, chunks: &mut Chunks) -> Result<(), Violation> {
+        let taken = chunks.len();
+        for chunk in chunks.drain() {
+            self.items.push(chunk);
+            while let Some(piece) = self.items.next()? {
+                self.pieces.push(piece);
+            }
         }
         let Reader { shared, id, reading, items, pieces, table, ended } = self;
         let (begun, missing) = (items.begun(), items.missing());

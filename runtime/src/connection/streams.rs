@@ -2,6 +2,7 @@
 //!
 //! A reader never waits for an object, a permit, an outbox or an application (N1).
 
+use std::mem;
 use std::sync::Arc;
 use std::task::Poll;
 use std::time::Duration;
@@ -29,6 +30,49 @@ pub(super) fn stream_failed(shared: &Shared, error: StreamError) {
     }
 }
 
+/// The most chunks that are taken out of a stream at once.
+const CHUNKS: usize = 16;
+
+/// What was taken out of a stream at once.
+#[derive(Default)]
+pub(super) struct Chunks {
+    chunks: [Bytes; CHUNKS],
+    filled: usize,
+}
+
+impl Chunks {
+    /// Begins with what was read of the stream before.
+    pub(super) fn after(first: Bytes) -> Self {
+        let mut all = Self::default();
+        all.chunks[0] = first;
+        all.filled = 1;
+        all
+    }
+
+    /// Waits for more, as much as there is; `false` if the stream has ended.
+    pub(super) async fn refill(&mut self, stream: &mut RecvStream) -> Result<bool, StreamError> {
+        self.refill_some(stream, CHUNKS).await
+    }
+
+    /// The same with at most so many chunks, at least one of them.
+    async fn refill_some(&mut self, stream: &mut RecvStream, most: usize) -> Result<bool, StreamError> {
+        let filled = stream.next_chunks(&mut self.chunks[..most.clamp(1, CHUNKS)]).await?;
+        self.filled = filled.unwrap_or(0);
+        Ok(filled.is_some())
+    }
+
+    /// Bytes in all of them.
+    pub(super) fn len(&self) -> usize {
+        self.chunks[..self.filled].iter().map(Bytes::len).sum()
+    }
+
+    /// Takes them out, in order.
+    pub(super) fn drain(&mut self) -> impl Iterator<Item = Bytes> {
+        let filled = mem::take(&mut self.filled);
+        self.chunks[..filled].iter_mut().map(mem::take)
+    }
+}
+
 /// How many frames are read before what they woke gets its turn, and what that wrote is sent.
 ///
 /// Both ends of a busy link work at once only if several batches are under way: a quarter of the calls that wait
@@ -47,30 +91,16 @@ fn batch_len(awaiting: usize) -> usize {
 /// their turn on this thread before an answer that came later is given to its caller.
 pub(crate) async fn read_lane(shared: Arc<Shared>, lane: usize, mut stream: RecvStream, first: Bytes) {
     let mut deframer = Deframer::new(FRAME_MAX);
-    let mut next = Some(first);
+    let mut chunks = Chunks::after(first);
     let mut events = Events::default();
     let mut delivered = false;
     loop {
-        let chunk = match next.take() {
-            Some(chunk) => chunk,
-            None => match stream.next().await {
-                Ok(Some(chunk)) => chunk,
-                Ok(None) => {
-                    return match deframer.finish() {
-                        Ok(()) => {
-                            shared.with(|tables, _| tables.lane_read(lane));
-                            tell(&shared, Message::LaneEnded);
-                        }
-                        Err(e) => tell(&shared, Message::Violation(e.to_string())),
-                    };
-                }
-                Err(e) => return stream_failed(&shared, e),
-            },
-        };
         shared.worker.heard();
-        deframer.push(chunk);
+        let taken = chunks.filled;
+        chunks.drain().for_each(|chunk| deframer.push(chunk));
+        let mut frames = 0;
         loop {
-            let read = read_batch(&shared, lane, &mut deframer, &mut events);
+            let read = read_batch(&shared, lane, &mut deframer, &mut events, &mut frames);
             delivered |= shared.deliver(&mut events);
             if delivered && !events.answers.is_empty() {
                 yield_now().await;
@@ -85,6 +115,21 @@ pub(crate) async fn read_lane(shared: Arc<Shared>, lane: usize, mut stream: Recv
                     delivered = false;
                 }
             }
+        }
+        // A packet full of small frames is a batch; of frames as long as packets it takes several.
+        let frames_each = frames / taken.max(1);
+        match chunks.refill_some(&mut stream, CHUNKS / frames_each.max(1)).await {
+            Ok(true) => {}
+            Ok(false) => {
+                return match deframer.finish() {
+                    Ok(()) => {
+                        shared.with(|tables, _| tables.lane_read(lane));
+                        tell(&shared, Message::LaneEnded);
+                    }
+                    Err(e) => tell(&shared, Message::Violation(e.to_string())),
+                };
+            }
+            Err(e) => return stream_failed(&shared, e),
         }
     }
 }
@@ -104,6 +149,7 @@ fn read_batch(
     lane: usize,
     deframer: &mut Deframer,
     events: &mut Events,
+    frames: &mut usize,
 ) -> Result<Read, String> {
     let now_ms = shared.now_ms();
     shared.verbs(events, |tables, events| {
@@ -124,6 +170,7 @@ fn read_batch(
                 tables.receive(shared, lane, frame, now_ms, events)
             };
             received.map_err(|v: Violation| v.to_string())?;
+            *frames += 1;
         }
         tables.chunk_done(now_ms, events);
         shared.account.holds(tables.weigh(lane));

@@ -38,6 +38,37 @@ async fn a_mebibyte_goes_through_a_stream_and_back() {
 }
 
 #[tokio::test]
+async fn what_has_arrived_can_be_taken_at_once() {
+    let (dialed, accepted, _endpoints) = any_link(&Config::default()).await;
+    let sent: Vec<u8> = (0..1_000_000_u32).map(|n| (n % 251) as u8).collect();
+    let send = async {
+        let (mut send, recv) = dialed.open().await.unwrap();
+        send.send(Bytes::from(sent.clone())).await.unwrap();
+        send.finish().unwrap();
+        recv
+    };
+    let receive = async {
+        let (_send, mut recv) = accepted.accept().await.unwrap();
+        let (mut got, mut most) = (Vec::new(), 0);
+        let mut chunks = [const { Bytes::new() }; 4];
+        while let Some(filled) = recv.next_chunks(&mut chunks).await.unwrap() {
+            chunks[..filled].iter().for_each(|chunk| got.extend_from_slice(chunk));
+            most = most.max(filled);
+        }
+        assert_eq!(recv.next_chunks(&mut chunks).await, Ok(None), "and stays at its end");
+        (got, most)
+    };
+    let (_recv, (got, most)) = tokio::join!(send, receive);
+    assert!(got == sent);
+    assert!((2..=4).contains(&most), "{most} at once");
+    let (mut send, _recv) = dialed.open().await.unwrap();
+    send.send(Bytes::from_static(b"x")).await.unwrap();
+    let (_send, mut recv) = accepted.accept().await.unwrap();
+    recv.stop(1);
+    assert_eq!(recv.next_chunks(&mut [Bytes::new()]).await, Err(StreamError::Closed));
+}
+
+#[tokio::test]
 async fn a_stream_can_be_reset_and_stopped() {
     let (dialed, accepted, _endpoints) = any_link(&Config::default()).await;
     let (mut send, mut recv) = dialed.open().await.unwrap();
