@@ -36,8 +36,8 @@ fn markdown(comparison: &Comparison, tables: &[Table]) -> String {
     let cores = std::thread::available_parallelism().map_or(1, |n| n.get());
     let mut text = format!(
         "Client and server as two processes on loopback, {cores} cores; medians of {rounds} interleaved rounds of \
-         {measured:?}; transfers of {bulk_mib} MiB; {arbiters} arbiter(s) in Duologue's server. The best library of a \
-         column is in bold.\n\n"
+         {measured:?}, ± half of what lies between the least and the greatest; transfers of {bulk_mib} MiB; \
+         {arbiters} arbiter(s) in Duologue's server. The best library of a column is in bold.\n\n"
     );
     text += &table::summary(tables);
     for table in tables {

@@ -57,6 +57,13 @@ impl Row {
         }
     }
 
+    /// The median, and half of what lies between the least and the greatest.
+    fn brief(&self, column: &Column) -> Option<String> {
+        let spread = self.spread(column)?;
+        let median = format!("{:.*}", column.digits, spread.median);
+        Some(if self.reports().len() == 1 { median } else { format!("{median} ±{:.0}%", spread.percent()) })
+    }
+
     /// Why there is no figure, or not one of each round.
     fn note(&self) -> Option<String> {
         let name = self.subject.name();
@@ -69,9 +76,12 @@ impl Row {
 }
 
 impl Table {
+    fn row(&self, subject: Subject) -> Option<&Row> {
+        self.rows.iter().find(|row| row.subject == subject)
+    }
+
     fn median(&self, subject: Subject) -> Option<f64> {
-        let row = self.rows.iter().find(|row| row.subject == subject)?;
-        Some(row.spread(&self.work.headline())?.median)
+        Some(self.row(subject)?.spread(&self.work.headline())?.median)
     }
 
     /// How a row stands to hand-written QUIC, above one if it does better.
@@ -118,23 +128,22 @@ impl fmt::Display for Table {
     }
 }
 
-/// Medians of all works, a row for each subject; the best library of each work is in bold.
+/// Medians of all works with their spread, a row for each subject; the best library of each work is in bold.
 pub(crate) fn summary(tables: &[Table]) -> String {
     let subjects = tables.first().map_or(&[][..], |table| &table.rows);
-    let heads: Vec<String> = tables
-        .iter()
-        .map(|table| format!("{} {}", table.work.to_string().to_uppercase(), table.work.headline().head))
-        .collect();
+    let heads: Vec<String> =
+        tables.iter().map(|table| format!("{}: {}", table.work.title(), table.work.headline().head)).collect();
     let mut text = format!("| subject | encrypted by | {} |\n", heads.join(" | "));
     text += &format!("|---|---|{}\n", "---|".repeat(tables.len()));
     for Row { subject, .. } in subjects {
         let cells: Vec<String> = tables
             .iter()
-            .map(|table| match table.median(*subject) {
-                None => "–".to_owned(),
-                Some(median) => {
-                    let figure = format!("{median:.*}", table.work.headline().digits);
-                    if table.best() == Some(*subject) { format!("**{figure}**") } else { figure }
+            .map(|table| {
+                let brief = table.row(*subject).and_then(|row| row.brief(&table.work.headline()));
+                match brief {
+                    None => "–".to_owned(),
+                    Some(brief) if table.best() == Some(*subject) => format!("**{brief}**"),
+                    Some(brief) => brief,
                 }
             })
             .collect();
@@ -159,6 +168,11 @@ impl Spread {
         let median =
             if sorted.len() % 2 == 1 { sorted[middle] } else { (sorted[middle - 1] + sorted[middle]) / 2.0 };
         Some(Self { min, median, max })
+    }
+
+    /// Half of its width, in per cent of the median.
+    fn percent(&self) -> f64 {
+        (self.max - self.min) / 2.0 / self.median.max(f64::MIN_POSITIVE) * 100.0
     }
 }
 
@@ -196,6 +210,22 @@ mod tests {
         assert_eq!(lines[4], "| raw-limit | 2000.0 | 80.0 | 120.0 | 0.25 | 0.50 | 2.00 |");
         assert!(lines[5].starts_with("| raw-quinn | 1000.0 [1000.0..1000.0] |"));
         assert!(lines[5].ends_with("| 0.50 [0.50..0.50] | 1.00 |"));
+    }
+
+    #[cfg(feature = "peers")]
+    #[test]
+    fn the_summary_shows_the_spread_and_the_best_library() {
+        let rows = vec![
+            measured(Subject::RawQuinn, &[1e6, 1e6]),
+            measured(Subject::Tarpc, &[2e5, 1e5, 1.8e5]),
+            measured(Subject::Capnp, &[1e5, 1e5]),
+        ];
+        let text = summary(&[Table { work: "w2".parse().unwrap(), rows }]);
+        let lines: Vec<_> = text.lines().collect();
+        assert_eq!(lines[0], "| subject | encrypted by | `add`, 256 in flight: thousand/s |");
+        assert_eq!(lines[2], "| raw-quinn | QUIC | 1000.0 ±0% |");
+        assert_eq!(lines[3], "| tarpc | nothing | **180.0 ±28%** |");
+        assert_eq!(lines[4], "| capnp | nothing | 100.0 ±0% |");
     }
 
     #[test]
