@@ -106,15 +106,15 @@ pub(crate) fn socket(address: SocketAddr, config: &Config) -> io::Result<std::ne
         socket.set_only_v6(false)?;
     }
     if let Some(bytes) = config.socket_buffer {
-        enlarge(bytes, |bytes| socket.set_recv_buffer_size(bytes));
-        enlarge(bytes, |bytes| socket.set_send_buffer_size(bytes));
+        set_buffer(bytes, |bytes| socket.set_recv_buffer_size(bytes));
+        set_buffer(bytes, |bytes| socket.set_send_buffer_size(bytes));
     }
     socket.bind(&SockAddr::from(address))?;
     Ok(socket.into())
 }
 
-/// Takes what the system gives of a buffer: some give what they have, others refuse what is too much for them.
-fn enlarge(bytes: u32, set: impl Fn(usize) -> io::Result<()>) {
+/// Sets the size of a buffer, or half of it as often as the system refuses: some give what they have, others refuse what is too much for them.
+fn set_buffer(bytes: u32, set: impl Fn(usize) -> io::Result<()>) {
     let mut halves =
         iter::successors(Some(bytes), |bytes| Some(bytes / 2)).take_while(|bytes| *bytes >= LEAST_BUFFER);
     if !halves.any(|bytes| set(bytes as usize).is_ok()) {
@@ -150,7 +150,7 @@ mod tests {
     /// What is asked for, of a system that gives at most so much and refuses the rest.
     fn asked(bytes: u32, most: usize) -> Vec<usize> {
         let asked = RefCell::new(Vec::new());
-        enlarge(bytes, |bytes| {
+        set_buffer(bytes, |bytes| {
             asked.borrow_mut().push(bytes);
             if bytes > most { Err(io::ErrorKind::OutOfMemory.into()) } else { Ok(()) }
         });
@@ -165,14 +165,16 @@ mod tests {
     }
 
     #[test]
-    fn sockets_have_more_room_than_by_default_unless_it_is_left_to_the_system() {
+    fn a_socket_has_the_buffers_that_are_asked_for() {
         let address = SocketAddr::from(([127, 0, 0, 1], 0));
         let room = |buffer| {
             let config = Config { socket_buffer: buffer, ..Config::default() };
-            Socket::from(socket(address, &config).unwrap()).recv_buffer_size().unwrap()
+            let socket = Socket::from(socket(address, &config).unwrap());
+            (socket.recv_buffer_size().unwrap(), socket.send_buffer_size().unwrap())
         };
-        let by_itself = room(None);
-        assert!(room(Config::default().socket_buffer) >= by_itself);
-        assert!(room(Some(4_096)) <= by_itself);
+        let (least, usual) = (room(Some(LEAST_BUFFER)), room(Config::default().socket_buffer));
+        assert!(least.0 < usual.0 && least.1 < usual.1, "{least:?}, {usual:?}");
+        let (received, sent) = room(None);
+        assert!(received > 0 && sent > 0);
     }
 }

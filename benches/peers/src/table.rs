@@ -1,4 +1,4 @@
-//! The figures as Markdown: a summary of medians, and for each work the medians with the least and the greatest.
+//! The figures as Markdown: a summary of medians with their spread, and for each work the medians with the least and the greatest.
 
 use std::fmt;
 
@@ -95,8 +95,11 @@ impl Table {
         }
     }
 
-    /// The best of those that are libraries.
+    /// The best of those that are libraries, where Duologue is not alone.
     fn best(&self) -> Option<Subject> {
+        if self.work == Work::Neighbour {
+            return None;
+        }
         let less_is_better = self.work.headline().less_is_better;
         let mut libraries: Vec<(f64, Subject)> = self
             .rows
@@ -131,8 +134,10 @@ impl fmt::Display for Table {
 /// Medians of all works with their spread, a row for each subject; the best library of each work is in bold.
 pub(crate) fn summary(tables: &[Table]) -> String {
     let subjects = tables.first().map_or(&[][..], |table| &table.rows);
-    let heads: Vec<String> =
-        tables.iter().map(|table| format!("{}: {}", table.work.title(), table.work.headline().head)).collect();
+    let heads: Vec<String> = tables
+        .iter()
+        .map(|table| format!("{}: {}", table.work.title(), table.work.headline().head))
+        .collect();
     let mut text = format!("| subject | encrypted by | {} |\n", heads.join(" | "));
     text += &format!("|---|---|{}\n", "---|".repeat(tables.len()));
     for Row { subject, .. } in subjects {
@@ -185,6 +190,7 @@ mod tests {
         assert_eq!(Spread::of(&[4.0, 1.0, 3.0, 9.0]), Some(Spread { min: 1.0, median: 3.5, max: 9.0 }));
         assert_eq!(Spread::of(&[2.0]), Some(Spread { min: 2.0, median: 2.0, max: 2.0 }));
         assert_eq!(Spread::of(&[]), None);
+        assert_eq!(Spread::of(&[1.0, 1.8, 2.0]).map(|spread| spread.percent().round()), Some(28.0));
     }
 
     fn measured(subject: Subject, rates: &[f64]) -> Row {

@@ -57,21 +57,26 @@ impl Work {
     pub(crate) fn title(self) -> String {
         let of = |connections: u32| match connections {
             1 => String::new(),
-            n => format!(" on each of {n} connections"),
+            n => format!(" on each of {} connections", grouped(n)),
         };
         match self {
             Self::Add { connections, in_flight } => {
-                format!("`add`, {in_flight} in flight{}", of(connections))
+                format!("`add`, {} in flight{}", grouped(in_flight), of(connections))
             }
             Self::Echo { size, in_flight, mtu } => {
-                let mtu = mtu.map_or(String::new(), |mtu| format!(", QUIC's MTU {mtu}"));
-                format!("echo of {} KiB, {in_flight} in flight{mtu}", size / KIB)
+                let mtu = mtu.map_or(String::new(), |mtu| format!(", QUIC's MTU {}", grouped(mtu.into())));
+                let size = if size % MIB == 0 {
+                    format!("{} MiB", size / MIB)
+                } else {
+                    format!("{} KiB", size / KIB)
+                };
+                format!("echo of {size}, {in_flight} in flight{mtu}")
             }
             Self::Callbacks { in_flight } => format!("callbacks made by the server, {in_flight} in flight"),
             Self::Idle { connections } => {
-                format!("the server's memory for each of {connections} idle connections")
+                format!("the server's memory for each of {} idle connections", grouped(connections))
             }
-            Self::Bulk { mtu } => format!("bytes from the server, QUIC's MTU {mtu}"),
+            Self::Bulk { mtu } => format!("bytes from the server, QUIC's MTU {}", grouped(mtu.into())),
             Self::Neighbour => "a lone call beside a flooded object and a transfer".to_owned(),
         }
     }
@@ -139,9 +144,23 @@ impl FromStr for Work {
     }
 }
 
+/// A number below a million with its thousands set apart.
+fn grouped(n: u32) -> String {
+    if n < 1_000 { n.to_string() } else { format!("{},{:03}", n / 1_000, n % 1_000) }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn titles_have_readable_numbers() {
+        let title = |name: &str| name.parse::<Work>().unwrap().title();
+        assert_eq!(title("w2b"), "`add`, 4,096 in flight");
+        assert_eq!(title("w4a"), "echo of 1 KiB, 64 in flight");
+        assert_eq!(title("w4c"), "echo of 1 MiB, 4 in flight, QUIC's MTU 6,500");
+        assert_eq!(title("w6"), "the server's memory for each of 1,000 idle connections");
+    }
 
     #[test]
     fn every_work_is_read_as_it_is_shown() {

@@ -64,7 +64,7 @@
 //!   is dropped, an object dies, the connection ends). What a verb wants done (deliveries, answers, stops) it
 //!   gives back, and it is done after the lock is released, since it may run code that comes back here.
 //! * **The pumps are thin.** A reader never waits for an object, a permit, an outbox or an application: it
-//!   cuts a chunk into frames, gives all of them to the tables under one lock, acts, and reads on. A writer
+//!   cuts what has arrived into frames, gives all of them to the tables under one lock, acts, and reads on. A writer
 //!   takes all that has gathered in its outbox as one chunk; there is no timer and no flush. Many small calls
 //!   thus share one write.
 //! * **The connection actor has the control, not the traffic.** It gets control messages, the end of lanes,

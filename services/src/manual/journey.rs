@@ -47,7 +47,7 @@
 //!
 //! # At the host
 //!
-//! 5. `read_lane` gets a chunk, cuts it into frames (`Deframer`, slices without copies) and calls
+//! 5. `read_lane` gets a chunk, or several that are less than a batch each, cuts them into frames (`Deframer`, slices without copies) and calls
 //!    `Tables::receive` for each, all under one lock.
 //! 6. `Tables::receive_call` (`tables/incoming.rs`): `settle` takes over every reference of the frame, whatever becomes of the body;
 //!    `running.pay` and `exports.arrive` check that the peer stays within its permits (if not, it loses the

@@ -77,7 +77,7 @@
 //! | `send_window` | 10 MiB sent and not acknowledged | at least 1,024 bytes | the sender waits |
 //! | `congestion` | `Cubic`; `Bbr` for long paths that lose packets, see [performance](super::performance#on-a-long-path) | – | a link sends as fast as it allows |
 //! | `initial_mtu` | 1,200 bytes; up to 1,452 are discovered | 1,200 to 6,500 | – |
-//! | `socket_buffer` | 4 MiB, or what the system allows (Linux: `net.core.rmem_max`, `wmem_max`) | at least 4,096 bytes | packets are lost and sent again |
+//! | `socket_buffer` | asks for 4 MiB, and gets what the system allows (Linux: `net.core.rmem_max`, `wmem_max`) | at least 4,096 bytes | packets are lost and sent again |
 //!
 //! Refusals at a limit are logged at most once a second, with their number.
 //!

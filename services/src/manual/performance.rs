@@ -2,8 +2,8 @@
 //!
 //! # What a call consists of
 //!
-//! A small call from one process to another on the same machine, 256 under way on one connection, costs each end between 0.7 and
-//! 0.8 µs of CPU time. About 0.27 µs of that are QUIC's: packets, encryption, system calls, which many calls share. The rest is
+//! A small call from one process to another on the same machine, 256 under way on one connection, costs each end about 0.7 µs
+//! of CPU time. About 0.27 µs of that are QUIC's: packets, encryption, system calls, which many calls share. The rest is
 //! flat: at the caller encoding, permits, the table of calls, one place for the answer, the task's wake-up; at the host the export
 //! and the table of running calls, decoding, the mailbox of the object's actor, the method, encoding, the outbox.
 //!
@@ -53,8 +53,8 @@
 //! | one lock and one waker for an answer's place, in a block of 128 bytes | 200 at the caller: mimalloc's Rust binding is slow for blocks that are no power of two |
 //! | answers wake the tasks of a `#[tokio::main]` program by a task of that runtime, which also wakes the node's thread once for all they send | +15 to 25 % at 256 under way from such a program, +35 % at 4,096, a third fewer switches between threads; nothing below 16 at once |
 //! | no count where one side alone holds a thing, and no lock: the proxy's address is moved, the task's waker goes along with the call, an answer is taken out of a place of which nobody else knows, an object's address is cloned once for a batch; and bodies of up to 23 bytes lie in themselves | hardly any instructions, but a third of the atomic operations, which were a fifth of the CPU time: 1,127 → 1,462 thousand calls/s with 4,096 under way, 744 → 874 over 64 connections, 1,004 → 1,073 with 256 |
-//! | 128 KiB of bulk under way beside calls, where it was 256, and what was taken said in steps of 32 KiB | a neighbour's p99 beside a flood and a stream of 1 GiB 857, 926, 813 → 652, 673, 488 µs, interleaved; no datagram is lost for want of room in the socket's buffer any more (15 to 40 in each run before); the stream loses a fifth of its rate beside calls. 64 KiB: 352 to 401 µs, half of the stream's rate |
-//! | 4 MiB for each buffer of the socket, where they had the system's 200 KiB | no packet is lost at the socket, where each round lost 1,000 to 2,000: 335 [284..399] → 418 [412..426] echoes of 1 MiB a second, p99 55 → 14 ms; mixed work over 8 connections, p99.9 29 → 8 ms; as many small calls as before, on one connection and on 64 |
+//! | 128 KiB of bulk under way beside calls, where it was 256, and what was taken said in steps of 32 KiB | a neighbour's p99 beside a flood and a stream of 1 GiB 857, 926, 813 → 652, 673, 488 µs, interleaved; in that work no datagram is lost for want of room in the socket's buffer any more (15 to 40 in each run before); the stream loses a fifth of its rate beside calls. 64 KiB: 352 to 401 µs, half of the stream's rate |
+//! | 4 MiB for each buffer of the socket, where they had the system's 200 KiB | for echoes of 1 MiB no packet is lost at the socket, where each round lost 1,000 to 2,000: 335 [284..399] → 418 [412..426] of them a second, p99 55 → 14 ms; mixed work over 8 connections, p99.9 29 → 8 ms; as many small calls as before, on one connection and on 64 |
 //! | as many chunks taken out of QUIC at once as make a batch, up to 16, where each was a batch: a chunk is what one packet brought, which of 1 KiB calls is one | 213 [212..221] → 326 [315..341] thousand echoes of 1 KiB a second, 3.7 → 3.0 µs at each end. 16 always, also where a packet is full of small frames: 1,382 → 1,229 with 4,096 calls under way |
 //! | wake-ups outside of the lock | no convoy of tasks that run into the lock they were woken under |
 //!
@@ -79,24 +79,25 @@
 //! A caller in a multi-threaded `#[tokio::main]` program pays for two hops between threads, there and back, since a connection
 //! lives on an arbiter of its node: on two cores about half of the calls of a caller on that arbiter, because five threads share them. A third of the client's
 //! time is then the kernel's, for waking and switching threads; much of the rest is memory that moves from core to core. It is
-//! not the actors: an RPC written by hand on quinn, without deadlines, objects or permits, falls from 1.27 to 0.88 million
-//! calls a second when it runs on the program's own threads, in a run where such a caller of ours has 0.68.
+//! not the actors: an RPC written by hand on quinn, without deadlines, objects or permits, falls from 1.18 to 0.85 million
+//! calls a second when it runs on the program's own threads, in a run where such a caller of ours has 0.79.
 //! `actix_rt::spawn` inside of a node's own thread, or `.on_this_thread()`, avoids the hops.
 //!
 //! The README has the table of all works and programs. In it, against an RPC written by hand on quinn (one stream, a future per call):
 //!
-//! * With 256 calls under way the two are level (1.07 times as many calls): two thirds of the work is QUIC's at either. With 4,096, or 64 on each of 64 connections, packets are full,
-//!   QUIC's share of a call falls to 0.1 µs, and what is left is the call's own: 0.63 and 0.57 µs at the two ends against 0.32 and 0.11 (0.51 times as many
-//!   calls), or 1.05 and 1.03 µs against 0.45 and 0.28 (0.44 times) where 64 connections have their tables each in turn.
-//! * An echo of 1 KiB costs 3.7 µs at each end against 2.5 and 2.3: 0.53 times as many.
-//! * 1 MiB there and back has 0.79 times the throughput with an MTU of 1,452 (2.3 and 2.2 ms of each end's time for a mebibyte each way, against 2.0 and 2.0) and 0.69
-//!   times with 6,500 (1.12 and 1.16 ms against 0.92 and 0.86). TCP, which has packets of 64 KiB on loopback, needs 0.55 ms bare, and
-//!   1.1 to 1.2 with TLS.
-//! * A stream has 0.86 times the throughput with an MTU of 1,452, and 0.80 times with 6,500.
+//! * With 256 calls under way there are 1.19 times as many calls, though each takes 0.68 and 0.67 µs of the two ends' time against 0.58 and 0.37: both ends work at once. With 4,096, or
+//!   64 on each of 64 connections, packets are full, QUIC's share of a call falls to 0.1 µs, and most of it is the call's own: 0.79 and 0.73 µs, all in all, against 0.33 and
+//!   0.13 (0.39 times as many calls; 0.51 in another run, with 0.63 and 0.57 µs), or 1.27 and 1.32 µs against 0.46 and 0.27 (0.35 times; 0.44 in the other run) where 64 connections
+//!   have their tables each in turn.
+//! * An echo of 1 KiB costs 3.0 µs at each end against 2.8 and 2.7: 0.97 times as many.
+//! * 1 MiB there and back has 0.85 times the throughput with an MTU of 1,452 (2.2 and 2.4 ms of each end's time for a mebibyte each way, against 2.0 and 2.0) and 0.83
+//!   times with 6,500 (1.07 ms against 0.90 and 0.97). TCP, which has packets of 64 KiB on loopback, needs 0.55 and 0.57 ms bare, and 1.17 and 0.99 with TLS.
+//! * A stream has 0.91 times the throughput with an MTU of 1,452, and 0.77 times with 6,500.
 //!
 //! # How it grows
 //!
-//! `duologue bench`, both ends on one machine with 2 cores, closed loop, 3 s each (connections: 5 s), the server on one thread for each core:
+//! `duologue bench`, both ends on one machine with 2 cores, closed loop, 3 s each (connections: 5 s), the server on one thread for each core; with the system's 200 KiB for
+//! socket buffers and with huge pages in the heap, so that bodies of a mebibyte are slower, and memory is more, than with what is the default now:
 //!
 //! | calls under way, 1 connection | 1 | 16 | 256 | 4,096 | 16,384 | 65,536 |
 //! |---|---|---|---|---|---|---|

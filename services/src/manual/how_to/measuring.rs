@@ -97,10 +97,10 @@
 //! * **Both ends are measured.** Processor time and memory are those of the whole processes; the server says its own. They come from
 //!   `/proc/self`, hence on Linux only: elsewhere the report says so. The kernel counts processor time in hundredths of a second:
 //!   measure for seconds, not for milliseconds.
-//! * **Memory is what both ends use**: the command's allocator, mimalloc, is built without huge pages (`no_thp`). With them, where the kernel has
-//!   them for whoever asks (`madvise`), a client with 4,096 calls under way holds 44 MiB instead of 17, and more after some eleven minutes, when the kernel comes to
-//!   that part of the heap and rounds it up as well: by 14 to 29 MiB within half a minute. Throughput is the same with and without. A program of your
-//!   own that uses mimalloc and is to stay small wants that feature, too.
+//! * **Memory is what both ends use**: the command's allocator, mimalloc, asks for no huge pages (its feature `no_thp`). If it did, where the kernel
+//!   gives them to those who ask (`madvise`), a client with 4,096 calls under way would hold 44 MiB instead of 17, and 14 to 29 MiB more after some eleven
+//!   minutes, when the kernel makes huge pages of what the heap has by then. Throughput is the same with and without. Where the kernel gives them to
+//!   everybody (`always`), they stay. A program of your own that uses mimalloc and is to stay small wants the feature, too.
 //! * **Every call is timed**, and percentiles are right to three digits (HdrHistogram). The longest is the longest there was.
 //! * **A call is timed by who makes it**: each thread of the client has its connections and their callers beside each other, as in a
 //!   program that runs on its node's threads. A caller elsewhere in a program adds two hops between threads.
