@@ -20,6 +20,8 @@ pub(super) enum Phase {
     WarmUp,
     /// It is counted.
     Measured,
+    /// It is counted no more, and runs on while both ends say what they used.
+    Beyond,
     /// Nothing new begins.
     Over,
 }
@@ -113,6 +115,7 @@ impl Control {
             0 => Phase::Connecting,
             1 => Phase::WarmUp,
             2 => Phase::Measured,
+            3 => Phase::Beyond,
             _ => Phase::Over,
         }
     }
@@ -131,6 +134,12 @@ impl Control {
     /// What ends from now on is counted.
     pub(super) fn measure(&self) {
         self.phase.store(Phase::Measured as u8, Ordering::Release);
+    }
+
+    /// What ends from now on is not; gives the end of the measured time.
+    pub(super) fn measured(&self) -> Instant {
+        self.phase.store(Phase::Beyond as u8, Ordering::Release);
+        Instant::now()
     }
 
     /// Ends the load; what ended it first counts.

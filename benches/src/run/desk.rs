@@ -54,14 +54,9 @@ impl Desk {
         Ok(Desk { node, connection, bench, hello })
     }
 
-    /// What the server has used up to now.
-    pub(super) async fn usage(&self) -> Usage {
-        match self.bench.usage().timeout(PATIENCE).await {
-            Ok(usage) => usage,
-            Err(error) => {
-                Usage { missing: Some(format!("the server did not say: {error}")), ..Usage::default() }
-            }
-        }
+    /// What the server has used up to now. One that does not say it has gone, or stands still.
+    pub(super) async fn usage(&self) -> Result<Usage, CallError> {
+        self.bench.usage().timeout(PATIENCE).await
     }
 
     /// What the server still holds for these nodes.

@@ -6,6 +6,7 @@ use std::pin::Pin;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
+use duologue::{CallError, Ended};
 use tokio::sync::mpsc::UnboundedReceiver;
 use tokio::time::MissedTickBehavior;
 
@@ -29,6 +30,8 @@ const TICK: Duration = Duration::from_millis(200);
 /// A closed loop in which no call has ended goes on for so long at most: as long as a call may take.
 const MORE: Duration = Duration::from_secs(30);
 
+const UNSAID: &str = "the server did not say what it has used";
+
 /// What ends a run before its time.
 #[derive(Debug)]
 pub(super) enum Cut {
@@ -44,8 +47,16 @@ struct Both {
 }
 
 impl Both {
-    async fn now(desk: &Desk, control: &Control) -> Both {
-        let server = desk.usage().await;
+    async fn now(desk: &Desk, control: &Control) -> Result<Both, Cut> {
+        match desk.usage().await {
+            Ok(server) => Ok(Both::with(server, control)),
+            Err(CallError::Disconnected { .. }) => Err(lost(&desk.connection.closed().await)),
+            Err(error) => Err(Cut::Broken(format!("{UNSAID}: {error}"))),
+        }
+    }
+
+    /// What the server has used, and what this end has used now.
+    fn with(server: Usage, control: &Control) -> Both {
         let mut client = Usage::now();
         // Saying when calls are due is none of what they cost a client.
         client.cpu = client.cpu.map(|cpu| cpu.saturating_sub(control.pacing()));
@@ -75,13 +86,19 @@ pub(super) async fn measure(
         Ok(crew) => crew,
         Err(why) => return (None, Some(Cut::Broken(why))),
     };
-    let mut marks = Marks { empty: None, full: None, begin: None, end: None };
+    let mut marks = Marks { empty: None, full: None, begin: None, ended: None, end: None };
     let cut = watch.load(&knobs, &mut marks).await.err();
     let at = Instant::now();
     control.end(Over { at, cut: cut.is_some() });
     if marks.begin.is_some() && marks.end.is_none() {
-        // What ends the load ends the measured time, however long the server takes to say what it used.
-        marks.end = Some(Both { at, ..Both::now(desk, &control).await });
+        // What ends the load ends the measured time, if that had not ended before.
+        let used = match &cut {
+            Some(Cut::Broken(_)) => Err(UNSAID.to_owned()),
+            _ => desk.usage().await.map_err(|error| format!("{UNSAID}: {error}")),
+        };
+        let unsaid = |why| Usage { missing: Some(why), ..Usage::default() };
+        let both = Both::with(used.unwrap_or_else(unsaid), &control);
+        marks.end = Some(Both { at: marks.ended.unwrap_or(at), ..both });
     }
     let (left, seen) = wind_up(&mut watch, crew, desk).await;
     let memory = watch.memory;
@@ -115,6 +132,8 @@ struct Marks {
     empty: Option<Both>,
     full: Option<Both>,
     begin: Option<Both>,
+    /// When the measured time ended; what was used until then is asked for after that.
+    ended: Option<Instant>,
     end: Option<Both>,
 }
 
@@ -132,13 +151,13 @@ struct Watch<'a, N, S> {
 impl<N: FnMut(News), S: Future<Output = ()>> Watch<'_, N, S> {
     async fn load(&mut self, knobs: &Knobs, marks: &mut Marks) -> Result<(), Cut> {
         self.all(knobs, |event| matches!(event, Event::Started)).await?;
-        marks.empty = Some(Both::now(self.desk, &self.control).await);
+        marks.empty = Some(self.both().await?);
         self.control.connect();
         self.all(knobs, |event| matches!(event, Event::Ready)).await?;
-        marks.full = Some(Both::now(self.desk, &self.control).await);
+        marks.full = Some(self.both().await?);
         self.control.begin(Instant::now());
         self.pass(knobs.warm_up, false).await?;
-        marks.begin = Some(Both::now(self.desk, &self.control).await);
+        marks.begin = Some(self.both().await?);
         self.control.measure();
         self.measure(knobs.duration).await?;
         let more = Instant::now();
@@ -146,10 +165,22 @@ impl<N: FnMut(News), S: Future<Output = ()>> Watch<'_, N, S> {
         {
             self.next(Duration::from_millis(10)).await?;
         }
+        let ended = self.control.measured();
+        marks.ended = Some(ended);
         // While the load goes on, as at the beginning: what the draining of calls under way costs belongs to none that is counted.
-        marks.end = Some(Both::now(self.desk, &self.control).await);
+        marks.end = Some(Both { at: ended, ..self.both().await? });
         self.control.end(Over { at: Instant::now(), cut: false });
         Ok(())
+    }
+
+    /// What both ends have used; a server that does not say it is the end of the load.
+    async fn both(&mut self) -> Result<Both, Cut> {
+        tokio::select! {
+            biased;
+            () = self.stop.as_mut() => Err(Cut::Told),
+            ended = self.desk.connection.closed() => Err(lost(&ended)),
+            both = Both::now(self.desk, &self.control) => both,
+        }
     }
 
     /// Waits until every thread has said so.
@@ -208,12 +239,14 @@ impl<N: FnMut(News), S: Future<Output = ()>> Watch<'_, N, S> {
                 Some(Event::Broken(why)) => Err(Cut::Broken(why)),
                 other => Ok(other),
             },
-            ended = self.desk.connection.closed() => {
-                Err(Cut::Broken(format!("the connection was lost: {ended}")))
-            }
+            ended = self.desk.connection.closed() => Err(lost(&ended)),
             () = tokio::time::sleep(within) => Ok(None),
         }
     }
+}
+
+fn lost(ended: &Ended) -> Cut {
+    Cut::Broken(format!("the connection was lost: {ended}"))
 }
 
 /// Takes samples of memory from time to time: a call to the server each, and never two at once.
@@ -225,7 +258,7 @@ async fn sample(desk: &Desk, duration: Duration, memory: &mut Vec<Sample>) -> In
     due.tick().await;
     loop {
         due.tick().await;
-        let server = desk.usage().await;
+        let server = desk.usage().await.unwrap_or_default();
         memory.push(Sample::new(since(begin), &Usage::now(), &server));
     }
 }

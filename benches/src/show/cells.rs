@@ -29,7 +29,10 @@ impl Grid {
 
 /// What a point is called: its value on the axis.
 pub(super) fn label(report: &Report, point: &Point) -> String {
-    named(report, point.value, point.percent)
+    match (report.axis, point.value) {
+        (Some(_), None) => format!("closed loop, {} in flight", point.knobs.in_flight),
+        _ => named(report, point.value, point.percent),
+    }
 }
 
 fn named(report: &Report, value: Option<f64>, percent: Option<f64>) -> String {
@@ -49,7 +52,7 @@ pub(super) fn all_points(report: &Report) -> Vec<&Point> {
     report.ceiling.iter().chain(&report.points).collect()
 }
 
-/// Of an open loop: what was asked of it and not done at once.
+/// What was asked of a point and not done, or not at once.
 fn waits(point: &Point) -> Option<String> {
     let behind =
         point.knobs.rate.filter(|_| point.complete && !point.kept_up()).map(|rate| {
@@ -59,7 +62,13 @@ fn waits(point: &Point) -> Option<String> {
         let (calls, most) = (count(point.held_back as f64), point.knobs.most_in_words());
         format!("up to {calls} calls waited to begin, since there may be {most} (--in-flight)")
     });
-    let said: Vec<String> = behind.into_iter().chain(held_back).collect();
+    let asked = point.knobs.duration.as_secs_f64();
+    let longer =
+        (point.knobs.rate.is_none() && point.complete && point.seconds > 1.1 * asked + 0.05).then(|| {
+            let (asked, took) = (nanos(asked * 1e9), nanos(point.seconds * 1e9));
+            format!("measured for {took}, since no call had ended after {asked}")
+        });
+    let said: Vec<String> = behind.into_iter().chain(held_back).chain(longer).collect();
     (!said.is_empty()).then(|| said.join("; "))
 }
 
@@ -142,6 +151,9 @@ pub(super) fn changes(report: &Report, changes: &[Comparison]) -> Grid {
 /// What a reader has to know of a comparison: in what else the runs differ, and what has nothing to be compared with.
 pub(super) fn beside(report: &Report, baseline: &Report) -> Vec<String> {
     let mut notes = Vec::new();
+    if let Some(stopped) = &baseline.stopped {
+        notes.push(format!("the baseline is partial: {}", stopped.reason));
+    }
     let differences: Vec<String> = report.differences(baseline).iter().map(ToString::to_string).collect();
     if !differences.is_empty() {
         notes.push(format!("not the same in both: {}", differences.join(", ")));

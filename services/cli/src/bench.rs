@@ -1,6 +1,8 @@
 //! `duologue bench`: a server, or a run and its report.
 
+use std::io::{self, Write as _};
 use std::process::ExitCode;
+use std::time::{Duration, Instant};
 
 use benches::{Access, AccessError, Report, Target};
 use tracing_subscriber::EnvFilter;
@@ -9,7 +11,7 @@ use crate::cli::{AccessArgs, RunArgs, ServeArgs};
 use crate::files::Files;
 use crate::progress::Progress;
 use crate::signal::StopSignal;
-use crate::{BAD_INPUT, FAILED, complain};
+use crate::{BAD_INPUT, FAILED, complain, say};
 
 /// Serves until Ctrl-C.
 pub(crate) async fn serve(args: ServeArgs) -> ExitCode {
@@ -65,35 +67,61 @@ pub(crate) async fn run(args: RunArgs) -> ExitCode {
     let stop = async {
         told = signal.wait().await;
         progress.say("stopping; once more to end at once");
-        tokio::spawn(async move { std::process::exit(signal.wait().await.into()) });
+        tokio::spawn(end_at_once(signal));
     };
     let report = benches::run(plan, target, |news| progress.show(&news), stop).await;
     progress.finish();
     end(&report, &files, told)
 }
 
-/// Writes the report; the exit code is what became of the run.
+/// One wish to stop may come twice: `timeout` tells a process and then its group.
+const ONE_WISH: Duration = Duration::from_secs(1);
+
+/// Ends the process when it is told so once more.
+async fn end_at_once(mut signal: StopSignal) {
+    let first = Instant::now();
+    loop {
+        let told = signal.wait().await;
+        if first.elapsed() > ONE_WISH {
+            std::process::exit(told.into());
+        }
+    }
+}
+
+/// Writes the report, first of all to its files; the exit code is what became of the run.
 fn end(report: &Report, files: &Files, told: u8) -> ExitCode {
-    print!("{}", benches::table(report, files.baseline.as_ref()));
     let written = files.write(report);
+    let table = benches::table(report, files.baseline.as_ref());
+    let mut output = io::stdout().lock();
+    let shown = output.write_all(table.as_bytes()).and_then(|()| output.flush());
     if let Err(error) = &written {
         return complain(error, FAILED);
     }
+    match shown {
+        Err(error) if error.kind() != io::ErrorKind::BrokenPipe => return complain(&Unshown(error), FAILED),
+        // Whoever read it has seen enough.
+        _ => {}
+    }
     match &report.stopped {
         Some(stopped) => {
-            eprintln!("error: {}", stopped.reason);
+            say(&format!("error: {}", stopped.reason));
             for path in files.paths() {
-                eprintln!("what was measured until then is in {}, marked as partial", path.display());
+                say(&format!("what was measured until then is in {}, marked as partial", path.display()));
             }
             ExitCode::from(if stopped.told { told } else { FAILED })
         }
         None if report.is_empty() => {
-            eprintln!("error: no call has succeeded");
+            say("error: no call has succeeded");
             ExitCode::from(FAILED)
         }
         None => ExitCode::SUCCESS,
     }
 }
+
+/// The table has no place to go.
+#[derive(Debug, thiserror::Error)]
+#[error("cannot write to standard output")]
+struct Unshown(#[source] io::Error);
 
 fn access(args: &AccessArgs) -> Result<Access, AccessError> {
     Access::new(args.key.as_deref(), &args.trust)

@@ -41,6 +41,12 @@ impl Files {
                 check_target(option, path)?;
             }
         }
+        if let (Some(json), Some(html)) = (&args.json, &args.html)
+            && json == html
+        {
+            let (path, reason) = (html.display().to_string(), "the JSON goes there");
+            return Err(FileError::Target { option: "html", path, reason });
+        }
         let baseline = args.baseline.as_deref().map(|path| baseline(path, plan)).transpose()?;
         Ok(Files { json: args.json.clone(), html: args.html.clone(), baseline })
     }

@@ -11,6 +11,7 @@ mod id;
 mod progress;
 mod signal;
 
+use std::io::Write as _;
 use std::process::ExitCode;
 
 use clap::Parser;
@@ -56,6 +57,11 @@ fn complain(error: &dyn std::error::Error, code: u8) -> ExitCode {
         }
         source = error.source();
     }
-    eprintln!("error: {text}");
+    say(&format!("error: {text}"));
     ExitCode::from(code)
+}
+
+/// Says it on standard error, if anybody listens there.
+fn say(text: &str) {
+    let _ = writeln!(std::io::stderr(), "{text}");
 }

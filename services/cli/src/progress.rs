@@ -65,8 +65,8 @@ impl Progress {
     /// A line above the bar.
     pub(crate) fn say(&self, line: &str) {
         match &self.bar {
-            Some(bar) => bar.suspend(|| eprintln!("{line}")),
-            None => eprintln!("{line}"),
+            Some(bar) => bar.suspend(|| crate::say(line)),
+            None => crate::say(line),
         }
     }
 

@@ -63,7 +63,8 @@
 //! duologue bench run HOST:18863 --sweep objects=1,100,10000,1000000
 //! ```
 //!
-//! Rates in per cent are of what a closed loop reaches, which is measured first. Further knobs: `--objects` (on each connection,
+//! Rates in per cent are of what a closed loop reaches with as many calls in flight as it has by default or `--in-flight` says, which is measured first: say
+//! `--in-flight 4096` to come near what the server can do at most. Further knobs: `--objects` (on each connection,
 //! called in turn), `--lanes shared|own|N` (N shared ones are dealt to the objects, of which there must be as many), `--threads` (each a node with its share of the connections), `--duration`,
 //! `--warm-up`, `--size`, `--busy-poll TIME` (at `serve`, too: threads that stay awake after each frame). `duologue bench run --help` says all of them; what makes no sense together is refused with
 //! the reason.
