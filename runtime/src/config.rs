@@ -26,7 +26,7 @@ pub struct Config {
     /// over stays on its lane, so that more than one serves programs with several services. More lanes isolate those from each other's lost packets
     /// and cost throughput, since frames share fewer writes; `lane = "own"` isolates the objects of one service. Default: 1.
     pub shared_lanes: u8,
-    /// Calls that may be unanswered on one object from one connection; the 4,160th waits at its caller. Default: 4,096 and
+    /// Calls that may be unanswered on one object from one connection; further ones wait at their caller. Default: 4,160, which are 4,096 and
     /// 64 in reserve for calls made inside handlers.
     pub object_permits: u32,
     /// KiB that may be unanswered on one connection; a call costs its frame's size, at least 1. Default: 16,384.
@@ -49,7 +49,8 @@ pub struct Config {
     pub arguments_max: usize,
     /// Bytes of large results that one peer has been told of and has not fetched; above it none of its calls is started. Default: 64 MiB.
     pub results_max: usize,
-    /// A large body of which nothing arrives for so long is given up, and its call with it. Default: 60 s.
+    /// A large body of which nothing arrives for so long is given up, and its call with it. A peer that takes nothing for so long, while large
+    /// bodies or streams wait to be sent to it, loses its connection. Default: 60 s.
     pub stall_timeout: Duration,
     /// Bytes of large bodies and streams that may be in the network at once on a connection on which calls are under way: a call waits behind
     /// at most so many, or `bulk_max` on a path that holds more. More is faster in bulk and slower for its neighbours. At least 64 KiB. Default: 128 KiB.
@@ -74,8 +75,8 @@ pub struct Config {
     /// What the windows of all streams that come over one connection may grow by together; each has 64 KiB without it and 16 MiB at most. Less
     /// slows streams on long paths, more lets the items that wait for their consumers take so much memory. Default: 16 MiB.
     pub stream_pool: usize,
-    /// How long a stream may stand still while something waits to move on it: an item that nobody takes, or the rest of one. A stream on which
-    /// nothing happens does not stand still. Above it the stream ends as [`StreamError::Idle`](crate::StreamError::Idle). Default: 60 s.
+    /// How long a stream may stand still while something waits to move on it: items of which nobody takes any, or the rest of one. A stream on which
+    /// nothing happens does not stand still, nor one whose consumer is slow. Noticed after so long, or half as long again. Above it the stream ends as [`StreamError::Idle`](crate::StreamError::Idle). Default: 60 s.
     pub stream_idle: Duration,
     /// How long running calls may take to end at a shutdown; and how long answers may take to arrive once a connection is closed, while
     /// the peer is heard of at least once a second. What has not arrived then is lost. Default: 10 s.
@@ -119,6 +120,7 @@ const RESERVE: u32 = 64;
 
 impl Config {
     pub(crate) fn tables(&self) -> TableLimits {
+        let stall_ms = self.stall_timeout.as_millis().min(u128::from(u32::MAX)) as u64;
         TableLimits {
             object_permits: self.object_permits.max(2),
             connection_permits: self.connection_permits.max(CONNECTION_PERMITS_MIN),
@@ -134,12 +136,13 @@ impl Config {
                 pull_max: self.pull_max,
                 arguments_max: self.arguments_max,
                 replies_max: self.results_max,
-                stall_ms: self.stall_timeout.as_millis().min(u128::from(u32::MAX)) as u64,
+                stall_ms,
             },
             bulk: BulkLimits {
                 busy: self.bulk_busy as u64,
                 idle: self.bulk_idle as u64,
                 most: self.bulk_max as u64,
+                stall_ms,
             },
         }
     }

@@ -75,6 +75,7 @@ pub mod method {
     pub const DEPTH: u16 = 9;
     pub const KEEP: u16 = 10;
     pub const CALL_KEPT: u16 = 11;
+    pub const COUNT: u16 = 12;
 }
 
 /// An object by reference.

@@ -63,7 +63,7 @@ pub struct Config {
     /// 1,200; it doubles bulk throughput and grows the endpoint's receive buffer. Above 6,500, links were seen
     /// to hang with segmentation offload. Default 1,200, which every path carries.
     pub initial_mtu: u16,
-    /// Size of the socket's send and receive buffers, in bytes; at least 4,096. All links of an endpoint share its socket, and what finds no
+    /// Size to which the socket's send and receive buffers are raised, in bytes, where they are smaller; at least 4,096. All links of an endpoint share its socket, and what finds no
     /// room there while the endpoint is busy is lost and sent again. A system gives what it allows, and does not say if that is less: Linux up to
     /// `net.core.rmem_max` and `net.core.wmem_max`, which are 212,992 on many machines (`sysctl -w net.core.rmem_max=4194304` raises the one).
     /// `None` leaves what the system gives by itself, some 200 KiB there. Default 4 MiB.

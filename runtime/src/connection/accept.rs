@@ -16,7 +16,7 @@ use crate::streaming::Format;
 use crate::wire::{BodyId, STREAM_BODY, STREAM_BYTES, STREAM_ITEMS, StreamId};
 
 /// How long a stream may stay without saying what it is.
-pub(super) const IDENTIFY_TIMEOUT: Duration = Duration::from_secs(10);
+const IDENTIFY_TIMEOUT: Duration = Duration::from_secs(10);
 
 /// Accepts them until the link ends.
 pub(crate) async fn accept_streams(shared: Arc<Shared>, link: Link, stream_idle: Duration) {

@@ -44,8 +44,10 @@ async fn write(shared: &Arc<Shared>, stream: &mut SendStream, number: BodyId) ->
             let now_ms = shared.now_ms();
             shared.with(|tables, events| {
                 let piece = tables.body_piece(number, cx.waker(), now_ms, events);
-                if let Poll::Ready(None) = piece {
-                    shared.account.holds(tables.weigh(0));
+                match piece {
+                    Poll::Ready(None) => shared.account.holds(tables.weigh(0)),
+                    Poll::Ready(Some(_)) => {}
+                    Poll::Pending => shared.check_by(tables.bulk.next_check()),
                 }
                 piece
             })

@@ -28,11 +28,16 @@ impl Shared {
         std::future::poll_fn(|cx| {
             let now_ms = self.now_ms();
             let ticket = &mut place.ticket;
-            let granted = self.with(|tables, _| {
+            let (granted, check_at) = self.with(|tables, _| {
                 let busy = tables.is_busy();
-                tables.bulk.ask(ticket, bytes.min(PIECE), busy, cx.waker(), now_ms)
+                let granted = tables.bulk.ask(ticket, bytes.min(PIECE), busy, cx.waker(), now_ms);
+                (granted, tables.bulk.next_check())
             });
-            if granted { Poll::Ready(()) } else { Poll::Pending }
+            if granted {
+                return Poll::Ready(());
+            }
+            self.check_by(check_at);
+            Poll::Pending
         })
         .await;
     }

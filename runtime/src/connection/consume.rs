@@ -11,7 +11,6 @@ use bytes::Bytes;
 use tokio::time::timeout;
 use transport::RecvStream;
 
-use super::accept::IDENTIFY_TIMEOUT;
 use super::streams::{Chunks, stream_failed, tell};
 use super::{Message, Shared};
 use crate::answer::Refs;
@@ -20,6 +19,9 @@ use crate::streaming::inbound::Broken;
 use crate::tables::{Arrived, Reading, Stands, Violation};
 use crate::wire::StreamId;
 use crate::wire::item::{ItemReader, Piece};
+
+/// How often a stream on which nothing comes is looked at within the idle time: the producer hears in time of a consumer that goes on.
+const LOOKS: u32 = 2;
 
 /// Reads a stream that has said its number; `first` is what came behind that.
 pub(super) async fn read_stream(
@@ -31,7 +33,7 @@ pub(super) async fn read_stream(
     idle: Duration,
 ) {
     let opened = poll_fn(|cx| shared.with(|tables, _| tables.streams.open(id, format, cx.waker())));
-    let reading = match timeout(IDENTIFY_TIMEOUT, opened).await {
+    let reading = match timeout(idle, opened).await {
         Ok(Ok(reading)) => reading,
         Ok(Err(rule)) => return tell(&shared, Message::Violation(rule.to_string())),
         Err(_) => {
@@ -41,21 +43,29 @@ pub(super) async fn read_stream(
     };
     let max = shared.with(|tables, _| tables.streams.item_max());
     let items = if format == Format::Items { ItemReader::items(max) } else { ItemReader::bytes(max) };
-    let mut reader =
-        Reader { shared, id, reading, items, pieces: Vec::new(), table: Refs::default(), ended: false };
+    let mut reader = Reader {
+        shared,
+        id,
+        reading,
+        items,
+        pieces: Vec::new(),
+        table: Refs::default(),
+        ended: false,
+        still: 0,
+    };
     let mut chunks = Chunks::after(first);
     loop {
         if let Err(rule) = reader.take(&mut chunks) {
             return tell(&reader.shared, Message::Violation(rule.to_string()));
         }
         let refilled = loop {
-            match timeout(idle, chunks.refill(&mut stream)).await {
+            match timeout(idle / LOOKS, chunks.refill(&mut stream)).await {
                 Ok(refilled) => break refilled,
-                Err(_) => reader.stands_still(),
+                Err(_) => reader.look(),
             }
         };
         match refilled {
-            Ok(true) => {}
+            Ok(true) => reader.still = 0,
             Ok(false) => return reader.at_end(),
             Err(error) => return stream_failed(&reader.shared, error),
         }
@@ -72,6 +82,8 @@ struct Reader {
     table: Refs,
     /// The last word of the producer was read.
     ended: bool,
+    /// How many looks in a row have seen it stand still.
+    still: u32,
 }
 
 impl Reader {
@@ -83,7 +95,7 @@ impl Reader {
                 self.pieces.push(piece);
             }
         }
-        let Reader { shared, id, reading, items, pieces, table, ended } = self;
+        let Reader { shared, id, reading, items, pieces, table, ended, .. } = self;
         let (begun, missing) = (items.begun(), items.missing());
         shared.with(|tables, events| {
             tables.bulk.took(taken);
@@ -101,13 +113,18 @@ impl Reader {
         drop(table);
     }
 
-    /// Nothing was read for the idle time.
-    fn stands_still(&mut self) {
+    /// Nothing was read for a while. A consumer that is slow and goes on is no idle one.
+    fn look(&mut self) {
         if self.ended {
             return;
         }
+        let unreported = self.reading.queue.take_unreported();
         self.shared.with(|tables, _| {
-            if tables.streams.stands(self.id) != Stands::Nowhere {
+            self.still = match tables.streams.look(self.id, unreported) {
+                (Stands::Nowhere, _) | (Stands::AtConsumer, true) => 0,
+                (Stands::AtProducer | Stands::AtConsumer, _) => self.still + 1,
+            };
+            if self.still >= LOOKS {
                 tables.stream_is_idle(self.id, &self.reading);
             }
         });

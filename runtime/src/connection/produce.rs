@@ -250,16 +250,22 @@ impl Giver {
         Next::Last(Last::Word(item::last_word_with(StreamError::<NoError>::BAD_ITEM, text)))
     }
 
-    /// Waits until so much may be sent; how much may be.
+    /// Waits until so much may be sent; how much may be. A consumer that lets it have a little more goes on, and is waited for.
     async fn room(&self, least: u64) -> Result<u64, Halt> {
-        let room =
-            poll_fn(|cx| match self.shared.with(|tables, _| tables.streams.room(self.id, cx.waker())) {
-                None => Poll::Ready(Err(Halt::Ended)),
-                Some(Room::Stopped) => Poll::Ready(Err(Halt::Stopped)),
-                Some(Room::Bytes(room)) if room >= least => Poll::Ready(Ok(room)),
-                Some(Room::Bytes(_)) => Poll::Pending,
-            });
-        timeout(self.stream_idle, room).await.unwrap_or(Err(Halt::Idle))
+        let mut known = 0;
+        loop {
+            let room =
+                poll_fn(|cx| match self.shared.with(|tables, _| tables.streams.room(self.id, cx.waker())) {
+                    None => Poll::Ready(Err(Halt::Ended)),
+                    Some(Room::Stopped) => Poll::Ready(Err(Halt::Stopped)),
+                    Some(Room::Bytes(room)) if room >= least || room > known => Poll::Ready(Ok(room)),
+                    Some(Room::Bytes(_)) => Poll::Pending,
+                });
+            known = timeout(self.stream_idle, room).await.unwrap_or(Err(Halt::Idle))?;
+            if known >= least {
+                return Ok(known);
+            }
+        }
     }
 
     /// Takes what is ready and has room; what is not ready comes with the next batch.

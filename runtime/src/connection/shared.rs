@@ -184,11 +184,16 @@ impl Shared {
             let mut tables = self.tables.lock();
             let result = verbs(&mut tables, events);
             tables.sweep(events);
-            (result, tables.control_is_due(), tables.take_wakers())
+            let due = (tables.control_is_due(), tables.lanes.is_open_due());
+            (result, due, tables.take_wakers())
         };
         wake(wakers);
-        if due {
+        let (control_due, lanes_due) = due;
+        if control_due {
             self.control.notify_one();
+        }
+        if lanes_due {
+            self.lanes_due.notify_one();
         }
         result
     }
@@ -349,17 +354,27 @@ impl Shared {
     }
 
     /// Ends calls whose deadline has passed; when to look again.
-    pub(crate) fn expire(&self) -> Option<Instant> {
+    pub(crate) fn expire(&self) -> Result<Option<Instant>, &'static str> {
         let now_ms = self.now_ms();
         let rtt = self.link.lock().as_ref().map_or(Duration::ZERO, transport::Link::rtt);
         let grace = (GRACE + 2 * rtt).min(GRACE_MAX).as_millis() as u64;
         self.with(|tables, events| {
             // Deadlines are rounded down to milliseconds: none may pass before its millisecond has.
             tables.expire(now_ms.saturating_sub(1), grace, events);
+            if tables.bulk.is_stuck(now_ms) {
+                return Err("it takes nothing off its streams");
+            }
             let next = tables.next_deadline();
             self.timer_at.store(next.unwrap_or(u64::MAX), Ordering::Relaxed);
-            next.map(|ms| self.instant(ms.max(now_ms) + 1))
+            Ok(next.map(|ms| self.instant(ms.max(now_ms) + 1)))
         })
+    }
+
+    /// [`Shared::expire`] is to be asked at this time at the latest.
+    pub(crate) fn check_by(&self, ms: Option<u64>) {
+        if ms.is_some_and(|ms| ms < self.timer_at.load(Ordering::Relaxed)) {
+            self.timer.notify_one();
+        }
     }
 
     /// Ends everything that waits, runs or is held. The first reason counts.

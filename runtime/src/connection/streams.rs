@@ -120,17 +120,20 @@ pub(crate) async fn read_lane(shared: Arc<Shared>, lane: usize, mut stream: Recv
         let frames_each = frames / taken.max(1);
         match chunks.refill_some(&mut stream, CHUNKS / frames_each.max(1)).await {
             Ok(true) => {}
-            Ok(false) => {
-                return match deframer.finish() {
-                    Ok(()) => {
-                        shared.with(|tables, _| tables.lane_read(lane));
-                        tell(&shared, Message::LaneEnded);
-                    }
-                    Err(e) => tell(&shared, Message::Violation(e.to_string())),
-                };
-            }
+            Ok(false) => return lane_over(&shared, lane, &deframer),
             Err(e) => return stream_failed(&shared, e),
         }
+    }
+}
+
+/// The peer has written its last on a lane, which must not be part of a frame.
+fn lane_over(shared: &Shared, lane: usize, deframer: &Deframer) {
+    match deframer.finish() {
+        Ok(()) => {
+            shared.with(|tables, _| tables.lane_read(lane));
+            tell(shared, Message::LaneEnded);
+        }
+        Err(e) => tell(shared, Message::Violation(e.to_string())),
     }
 }
 
@@ -215,10 +218,18 @@ pub(crate) async fn write_lane(shared: Arc<Shared>, lane: usize, mut stream: Sen
     }
 }
 
+/// How many control messages are read before the connection's actor gets its turn, so that a flood of them waits in the link and not here.
+const CONTROL_BATCH: usize = 64;
+
 /// Reads the control stream after `Hello`.
 pub(crate) async fn read_control(shared: Arc<Shared>, mut stream: RecvStream, mut deframer: Deframer) {
+    let mut read = 0;
     loop {
         loop {
+            read += 1;
+            if read % CONTROL_BATCH == 0 {
+                yield_now().await;
+            }
             match deframer.next() {
                 Ok(None) => break,
                 Ok(Some(frame)) => match wire::read_control(&frame) {
@@ -258,12 +269,13 @@ pub(crate) async fn write_control(shared: Arc<Shared>, mut stream: SendStream, i
     }
 }
 
-/// Ends calls at their deadline.
+/// Ends calls at their deadline, and the connection if its peer takes nothing for too long.
 pub(crate) async fn keep_time(shared: Arc<Shared>) {
     loop {
         match shared.expire() {
-            None => shared.timer.notified().await,
-            Some(next) => tokio::select! {
+            Err(rule) => return tell(&shared, Message::Violation(rule.into())),
+            Ok(None) => shared.timer.notified().await,
+            Ok(Some(next)) => tokio::select! {
                 () = sleep_until(next) => {}
                 () = shared.timer.notified() => {}
             },

@@ -75,6 +75,8 @@ pub(crate) struct Queue {
 #[derive(Debug, Default)]
 struct State {
     given: VecDeque<Given>,
+    /// What was taken of the window and is not reported.
+    unreported: u64,
     ended: bool,
     waker: Option<Waker>,
 }
@@ -95,6 +97,11 @@ impl Queue {
         self.held.more(given.cost);
         state.given.push_back(given);
         (None, state.waker.take())
+    }
+
+    /// What was taken and is to be reported now.
+    pub(crate) fn take_unreported(&self) -> u64 {
+        std::mem::take(&mut self.state.lock().unreported)
     }
 
     /// Nothing follows.
@@ -149,7 +156,7 @@ impl Inbound {
     /// The right to take the items, which only one has.
     pub(crate) fn claim(self: &Arc<Self>) -> Option<Claim> {
         let first = !self.claimed.swap(true, Ordering::AcqRel);
-        first.then(|| Claim { inbound: self.clone(), taken: 0, report_at: 0, begun: false })
+        first.then(|| Claim { inbound: self.clone(), report_at: 0, begun: false })
     }
 }
 
@@ -170,9 +177,7 @@ impl std::fmt::Debug for Inbound {
 /// Takes the items of a stream of the peer.
 pub(crate) struct Claim {
     inbound: Arc<Inbound>,
-    /// Bytes of the window that were taken and not reported.
-    taken: u64,
-    /// Reported when so much was taken.
+    /// It is reported when so much was taken.
     report_at: u64,
     begun: bool,
 }
@@ -183,11 +188,13 @@ impl Claim {
         let queue = &self.inbound.queue;
         let mut state = queue.state.lock();
         if let Some(given) = state.given.pop_front() {
+            state.unreported += given.cost;
+            let is_due = state.unreported > self.report_at;
+            let taken = if is_due { std::mem::take(&mut state.unreported) } else { 0 };
             drop(state);
             queue.held.less(given.cost);
-            self.taken += given.cost;
-            if self.taken > self.report_at {
-                self.report(false);
+            if is_due {
+                self.report(taken, false);
             }
             return Poll::Ready(Some(given));
         }
@@ -195,17 +202,17 @@ impl Claim {
             return Poll::Ready(None);
         }
         // Whoever waits has told before: nothing new to say until something was given.
-        let told = state.waker.is_some() && self.taken == 0;
+        let taken = std::mem::take(&mut state.unreported);
+        let told = state.waker.is_some() && taken == 0;
         state.waker = Some(cx.waker().clone());
         drop(state);
         if !told {
-            self.report(true);
+            self.report(taken, true);
         }
         Poll::Pending
     }
 
-    fn report(&mut self, waits: bool) {
-        let taken = std::mem::take(&mut self.taken);
+    fn report(&mut self, taken: u64, waits: bool) {
         self.report_at = self.inbound.shared.stream_taken(self.inbound.id, taken, waits) / 4;
     }
 }

@@ -19,6 +19,9 @@ pub(crate) const PIECE: usize = 16 * 1024;
 /// What has been taken is said at the latest when it is so much. The smallest window is twice as large, so that its sender goes on.
 const TAKEN_STEP: u64 = 32 * 1024;
 
+/// How long after the first look at a line that stands still there is a second one.
+const SECOND_LOOK_MS: u64 = 1_000;
+
 /// How much may be in the network.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct BulkLimits {
@@ -28,6 +31,8 @@ pub(crate) struct BulkLimits {
     pub(crate) idle: u64,
     /// On a path whose bandwidth × delay asks for more, at most.
     pub(crate) most: u64,
+    /// How long a writer may wait while nothing is given back.
+    pub(crate) stall_ms: u64,
 }
 
 impl BulkLimits {
@@ -59,6 +64,10 @@ pub(crate) struct Bulk {
     /// Who left the line, to be woken.
     left: Vec<Waker>,
     next_ticket: u64,
+    /// When something was last given back, or somebody began to wait.
+    since_ms: u64,
+    /// Since then it was too long once.
+    suspected: bool,
     pace: Pace,
     /// Taken off the link by this side and not said.
     taken: u64,
@@ -66,11 +75,12 @@ pub(crate) struct Bulk {
 
 impl Bulk {
     pub(crate) fn new(limits: BulkLimits) -> Bulk {
-        let BulkLimits { busy, idle, most } = limits;
+        let BulkLimits { busy, idle, most, stall_ms } = limits;
         let limits = BulkLimits {
             busy: busy.max(BulkLimits::MIN),
             idle: idle.max(busy).max(BulkLimits::MIN),
             most: most.max(BulkLimits::MIN),
+            stall_ms,
         };
         Bulk {
             limits,
@@ -78,6 +88,8 @@ impl Bulk {
             line: VecDeque::new(),
             left: Vec::new(),
             next_ticket: 0,
+            since_ms: 0,
+            suspected: false,
             pace: Pace::default(),
             taken: 0,
         }
@@ -117,6 +129,9 @@ impl Bulk {
                 waiting.woken = false;
             }
             None => {
+                if self.line.is_empty() {
+                    (self.since_ms, self.suspected) = (now_ms, false);
+                }
                 let mine = Ticket(self.next_ticket);
                 self.next_ticket += 1;
                 self.line.push_back(Waiting { ticket: mine, bytes, waker: waker.clone(), woken: false });
@@ -131,6 +146,11 @@ impl Bulk {
         if let Some(at) = self.line.iter().position(|w| w.ticket == ticket) {
             self.left.extend(self.line.remove(at).map(|w| w.waker));
         }
+    }
+
+    /// The connection has ended: who waits does not live on.
+    pub(crate) fn end(&mut self) {
+        self.line.clear();
     }
 
     /// Those who were taken out of the line: they may not know it.
@@ -165,7 +185,29 @@ impl Bulk {
     pub(crate) fn returned(&mut self, bytes: u64, now_ms: u64) -> Result<(), Violation> {
         self.out = self.out.checked_sub(bytes).ok_or(Violation::TooMuchTaken)?;
         self.pace.returned(bytes, now_ms);
+        if bytes > 0 {
+            (self.since_ms, self.suspected) = (now_ms, false);
+        }
         Ok(())
+    }
+
+    /// When [`Bulk::is_stuck`] is to be asked: while somebody waits.
+    pub(crate) fn next_check(&self) -> Option<u64> {
+        self.line.front().map(|_| self.since_ms + self.limits.stall_ms)
+    }
+
+    /// Whether the first in line waits for room, and the peer has given nothing back for too long: no writer would ever go on. Seen twice, since
+    /// this side may have stood still itself.
+    pub(crate) fn is_stuck(&mut self, now_ms: u64) -> bool {
+        let Some(first) = self.line.front() else { return false };
+        if first.woken || now_ms < self.since_ms + self.limits.stall_ms {
+            return false;
+        }
+        if std::mem::replace(&mut self.suspected, true) {
+            return true;
+        }
+        self.since_ms = (now_ms + SECOND_LOOK_MS).saturating_sub(self.limits.stall_ms);
+        false
     }
 
     /// The round trip to the peer takes so long at present.

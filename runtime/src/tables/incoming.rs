@@ -183,7 +183,7 @@ impl Tables {
             return;
         }
         if delivery.body.len() <= self.limits.inline_max {
-            // A copy: as a slice it would keep the whole datagram that it came in.
+            // A copy: as a slice it would keep all that arrived with it.
             delivery.body.detach();
         }
         self.parked.push((object, delivery));

@@ -45,7 +45,7 @@ impl Tables {
         events: &mut Events,
     ) {
         held.body = large.map(|l| l.number);
-        // A copy: as a slice it would keep the whole datagram that it came in.
+        // A copy: as a slice it would keep all that arrived with it.
         held.delivery.body.detach();
         self.bodies.lines.push(line, held);
         if let Some(large) = large {

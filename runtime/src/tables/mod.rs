@@ -10,6 +10,7 @@ mod bodies;
 mod bulk;
 mod calls;
 mod crossing;
+mod events;
 mod exports;
 mod imports;
 mod incoming;
@@ -42,6 +43,7 @@ pub(crate) use bodies::BodyLimits;
 pub(crate) use bulk::{Bulk, BulkLimits, PIECE, Ticket as BulkTicket};
 pub(crate) use calls::CallKey;
 pub(crate) use crossing::{Circle, Crossings, TurnKey};
+pub(crate) use events::Events;
 pub(crate) use exports::{Found, UNITS};
 pub(crate) use items::Arrived;
 pub(crate) use names::Numbering;
@@ -71,7 +73,6 @@ use crate::connection::Shared;
 use crate::error::{Fault, Ran};
 use crate::object::{CallContext, Delivery, LocalObject, Stop};
 use crate::proxy::{Handle, Import, Target};
-use crate::streaming::inbound::Given;
 use crate::wire::{
     self, CallId, Control, DEPTH_MAX, FaultCode, Frame, Head, Hello, Kind, ObjectId, Options, OptionsLen,
     RefKind, Reference, StreamId,
@@ -82,60 +83,6 @@ use crate::wire::{
 type RandomState = foldhash::fast::RandomState;
 #[cfg(test)]
 type RandomState = foldhash::fast::FixedState;
-
-/// What is to be done after the lock is released, in this order.
-#[derive(Debug, Default)]
-pub(crate) struct Events {
-    /// Neighbours for one object as one batch.
-    pub(crate) deliveries: Vec<(LocalObject, Batch)>,
-    pub(crate) answers: Vec<(Waiter, Answer)>,
-    pub(crate) stops: Vec<(Arc<CallContext>, Stop)>,
-    pub(crate) shells: Vec<Shell>,
-    pub(crate) garbage: Vec<LocalObject>,
-    #[expect(clippy::vec_box, reason = "they come out of boxes, and are only dropped")]
-    pub(crate) requests: Vec<Box<Request>>,
-    /// Items that nobody wants, and streams that never begin.
-    pub(crate) unwanted: Vec<Given>,
-    pub(crate) unstarted: Vec<Start>,
-    pub(crate) refs: Vec<Refs>,
-}
-
-/// Calls for one object, in the order they arrived.
-pub(crate) type Batch = smallvec::SmallVec<[Delivery; 1]>;
-
-impl Events {
-    /// A call goes to its object.
-    pub(super) fn deliver(&mut self, object: LocalObject, delivery: Delivery) {
-        match self.goes_on_with(&object) {
-            true => self.deliver_more(delivery),
-            false => self.deliveries.push((object, smallvec::smallvec![delivery])),
-        }
-    }
-
-    /// A call goes to the same object as the last one.
-    fn deliver_more(&mut self, delivery: Delivery) {
-        let (_, batch) = self.deliveries.last_mut().expect("whoever says so has found it there");
-        if batch.len() == 1 {
-            // Where there are two there are many.
-            batch.reserve(BATCH);
-        }
-        batch.push(delivery);
-    }
-
-    /// Whether the last call goes to this object.
-    fn goes_on_with(&self, object: &LocalObject) -> bool {
-        self.deliveries.last().is_some_and(|(last, _)| last.key() == object.key())
-    }
-
-    /// The object of the last call.
-    fn last_object(&self) -> LocalObject {
-        let (object, _) = self.deliveries.last().expect("whoever says so has found it there");
-        object.clone()
-    }
-}
-
-/// How many calls usually arrive together.
-const BATCH: usize = 32;
 
 /// The limits that shape the tables; from [`crate::Config`].
 #[derive(Clone, Debug)]
@@ -316,8 +263,11 @@ impl Tables {
         }
     }
 
-    /// Both halves of an own lane have ended.
+    /// Both halves of an own lane have ended. While the connection closes it stays: calls may be unanswered on it until the end.
     pub(crate) fn lane_ended(&mut self, number: usize) {
+        if self.closing {
+            return;
+        }
         if let Some(mut outbox) = self.lanes.remove(number) {
             self.unsent -= outbox.weigh().1;
         }
@@ -503,6 +453,7 @@ impl Tables {
         }
         self.bodies.incoming.clear();
         self.bodies.outgoing.clear();
+        self.bulk.end();
         events.shells.extend(self.imports.end());
         self.exports.end(&mut events.garbage);
         self.wheel = Wheel::new();

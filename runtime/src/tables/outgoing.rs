@@ -376,8 +376,8 @@ impl Tables {
 
     /// When [`Tables::expire`] is to be asked again.
     pub(crate) fn next_deadline(&self) -> Option<u64> {
-        let (calls, bodies) = (self.wheel.next_wake(), self.bodies.incoming.next_check());
-        calls.map_or(bodies, |call| Some(bodies.map_or(call, |body| call.min(body))))
+        let all = [self.wheel.next_wake(), self.bodies.incoming.next_check(), self.bulk.next_check()];
+        all.into_iter().flatten().min()
     }
 
     /// Starts the calls that have their permits now.

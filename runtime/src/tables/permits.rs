@@ -21,6 +21,8 @@
 use std::cmp::Reverse;
 use std::collections::{BTreeSet, VecDeque};
 
+mod lines;
+
 #[cfg(test)]
 mod nesting;
 #[cfg(test)]
@@ -28,14 +30,13 @@ mod tests;
 #[cfg(test)]
 mod walks;
 
+use lines::{Import, Line, Own, Place, Standing, Waiter};
+
 /// The most permits of the connection that one call takes: a frame of 16 KiB.
 pub(crate) const COST_MAX: u32 = 16;
 
 /// How many calls on one kept answer may be unanswered (N6).
 pub(crate) const ON_ANSWER: u32 = 64;
-
-/// A line that has emptied gives its buffer back to the allocator if it is larger than this.
-const LINE_KEPT_MAX: usize = 1024;
 
 /// How many permits there are.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -417,86 +418,4 @@ impl<K: Copy + Eq> Permits<K> {
             self.place(import, line);
         }
     }
-}
-
-/// What one import has out, and who waits for it.
-#[derive(Clone, Debug)]
-struct Import<K> {
-    /// Unanswered calls.
-    out: u32,
-    /// Their permits of the connection.
-    cost_out: u32,
-    /// Over all lines.
-    waiting: usize,
-    /// Its line of depth 0 stands among the greedy.
-    greedy: bool,
-    own: Own,
-    /// Deepest first; a line stays when it empties.
-    lines: Vec<Line<K>>,
-}
-
-impl<K> Default for Import<K> {
-    fn default() -> Self {
-        Self { out: 0, cost_out: 0, waiting: 0, greedy: false, own: Own::Usual, lines: Vec::new() }
-    }
-}
-
-impl<K> Import<K> {
-    fn find(&self, depth: u8) -> Result<usize, usize> {
-        self.lines.binary_search_by(|line| depth.cmp(&line.depth))
-    }
-}
-
-/// Which limit an import has.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Own {
-    /// That of all objects.
-    Usual,
-    /// It stands for an answer whose call is not sent yet.
-    Held,
-    /// It stands for an answer.
-    Few,
-}
-
-/// The calls of one import and depth that wait, first come first.
-#[derive(Clone, Debug)]
-struct Line<K> {
-    depth: u8,
-    place: Place,
-    queue: VecDeque<Waiter<K>>,
-}
-
-impl<K> Line<K> {
-    fn trim(&mut self) {
-        if self.queue.capacity() > LINE_KEPT_MAX {
-            self.queue = VecDeque::new();
-        }
-    }
-}
-
-#[derive(Clone, Copy, Debug)]
-struct Waiter<K> {
-    key: K,
-    cost: u32,
-}
-
-/// Where a line stands: what its first call lacked when that was last looked at.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Place {
-    /// Nobody is in it.
-    Empty,
-    /// A permit of the object: looked at again when one comes back.
-    Object,
-    /// The import holds too much of the connection: in `Permits::greedy`.
-    Greedy,
-    /// At most permits of the connection: in `Permits::ready`, with this arrival.
-    Ready(u64),
-}
-
-/// A ready line's rank: deepest first, then first come.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-struct Standing {
-    depth: Reverse<u8>,
-    arrival: u64,
-    import: usize,
 }

@@ -4,6 +4,7 @@
 //! consumer always says `Stop` once: when it wants no more, or when it has read the end. The producer forgets it after
 //! both, so a number in `Window` or `Stop` is always known. A stream that arrives before the frame that names it waits, unread.
 
+mod naming;
 mod window;
 
 #[cfg(test)]
@@ -167,120 +168,6 @@ impl Streams {
         self.consuming.len()
     }
 
-    /// A stream that this side gives is about to be named. `None` if there are too many.
-    pub(crate) fn name_source(&mut self, end: &Arc<OutEnd>) -> Option<StreamId> {
-        let id = self.fresh_id(self.producing.len())?;
-        self.insert_producing(id);
-        self.start(Start::Give(id, end.clone()));
-        Some(id)
-    }
-
-    /// A stream that the peer is to give is about to be named. References in its items have no lane to follow but the first.
-    pub(crate) fn name_sink(&mut self, end: &Arc<OutEnd>) -> Option<StreamId> {
-        let id = self.fresh_id(self.consuming.len())?;
-        let queue = self.insert_consuming(id, end.format, 0);
-        self.start(Start::Take(id, end.clone(), queue));
-        Some(id)
-    }
-
-    fn fresh_id(&mut self, count: usize) -> Option<StreamId> {
-        if count >= COUNT_MAX {
-            return None;
-        }
-        let id = StreamId(self.next);
-        self.next = self.next.checked_add(2)?;
-        Some(id)
-    }
-
-    /// The frame that was to name it is not sent. Its end goes back to whoever wanted to send it, and holds it.
-    pub(crate) fn unname(&mut self, id: StreamId) {
-        self.producing.remove(&id);
-        self.consuming.remove(&id);
-        let named = |start: &Start| match start {
-            Start::Give(other, _) | Start::Take(other, ..) | Start::Claimed(other, ..) => *other == id,
-        };
-        if let Some(at) = self.starts.iter().position(named)
-            && let Start::Give(_, end) | Start::Take(_, end, _) = self.starts.remove(at)
-        {
-            end.unname();
-        }
-    }
-
-    fn insert_producing(&mut self, id: StreamId) {
-        let flow = Outflow::new(WINDOW);
-        self.producing.insert(id, Producing { flow, stopped: false, finished: false, waker: None });
-    }
-
-    fn insert_consuming(&mut self, id: StreamId, format: Format, lane: usize) -> Arc<Queue> {
-        let queue = Queue::new(&self.held);
-        self.consuming.insert(
-            id,
-            Consuming {
-                flow: Inflow::new(WINDOW),
-                queue: queue.clone(),
-                format,
-                lane,
-                opened: false,
-                stopped: false,
-                stop_held: None,
-                window_due: false,
-                grown: 0,
-            },
-        );
-        self.wakers.extend(self.unnamed.remove(&id));
-        queue
-    }
-
-    /// The peer names a stream that it gives.
-    pub(crate) fn source_arrives(
-        &mut self,
-        id: StreamId,
-        format: Format,
-        lane: usize,
-    ) -> Result<Arc<Queue>, Violation> {
-        self.check_named(id, self.consuming.len())?;
-        Ok(self.insert_consuming(id, format, lane))
-    }
-
-    /// The peer names a stream that this side is to give.
-    pub(crate) fn sink_arrives(&mut self, id: StreamId) -> Result<(), Violation> {
-        self.check_named(id, self.producing.len())?;
-        self.insert_producing(id);
-        Ok(())
-    }
-
-    fn check_named(&self, id: StreamId, count: usize) -> Result<(), Violation> {
-        let mine = id.0 % 2 == self.next % 2;
-        if mine || self.producing.contains_key(&id) || self.consuming.contains_key(&id) {
-            return Err(Violation::StreamInUse(id));
-        }
-        // A sink of this side may be counted here and not at the peer, whose count is of what it gives.
-        if count >= 2 * COUNT_MAX {
-            return Err(Violation::TooManyStreams);
-        }
-        Ok(())
-    }
-
-    /// A sink of the peer was claimed, or never will be.
-    pub(crate) fn claimed(
-        &mut self,
-        id: StreamId,
-        format: Format,
-        source: Option<Box<dyn Produce>>,
-    ) -> Option<Start> {
-        let start = Start::Claimed(id, format, source);
-        if !self.producing.contains_key(&id) {
-            return Some(start);
-        }
-        self.start(start);
-        None
-    }
-
-    fn start(&mut self, start: Start) {
-        self.starts.push(start);
-        self.start_due = true;
-    }
-
     /// What is to start. Nothing: `waker` is woken when there is something.
     pub(crate) fn take_starts(&mut self, waker: &Waker) -> Vec<Start> {
         if self.starts.is_empty() {
@@ -441,6 +328,16 @@ impl Streams {
         window
     }
 
+    /// Nothing was read of a stream of the peer for a while, and so much of it was taken and not reported. Where it is held up, and whether its
+    /// consumer goes on nevertheless.
+    pub(crate) fn look(&mut self, id: StreamId, unreported: u64) -> (Stands, bool) {
+        let Some(entry) = self.consuming.get_mut(&id) else { return (Stands::Nowhere, false) };
+        let stands = entry.flow.stands();
+        let goes_on = entry.flow.look(unreported);
+        self.window_may_be_due(id);
+        (stands, goes_on)
+    }
+
     fn window_may_be_due(&mut self, id: StreamId) {
         if let Some(entry) = self.consuming.get_mut(&id)
             && entry.flow.due() > 0
@@ -483,11 +380,6 @@ impl Streams {
         if !entry.stopped && !mutation!(EndNotAnswered) {
             self.stops_due.push((id, ""));
         }
-    }
-
-    /// Where a stream of the peer is held up.
-    pub(crate) fn stands(&self, id: StreamId) -> Stands {
-        self.consuming.get(&id).map_or(Stands::Nowhere, |entry| entry.flow.stands())
     }
 
     pub(crate) fn control_is_due(&self) -> bool {

@@ -35,7 +35,7 @@ impl Body {
         }
     }
 
-    /// Keeps nothing but itself: a slice keeps the whole datagram that it came in.
+    /// Keeps nothing but itself: a slice keeps all that arrived with it.
     pub(crate) fn detach(&mut self) {
         if let Body::Slice(bytes) = self {
             *bytes = Bytes::copy_from_slice(bytes);

@@ -131,6 +131,10 @@ impl Stage {
 /// The most room that is made ahead for an item that arrives in pieces.
 const RESERVE_MAX: usize = 64 * 1024;
 
+/// Chunks below it are copied out of what they arrived in: up to 64 KiB, all of which a slice of it keeps. Its items may wait long for their
+/// consumer, and cost of the window what they are.
+const OWN_MAX: usize = 1_024;
+
 impl ItemReader {
     /// Of items: each body whole, of at most `max` bytes.
     pub(crate) fn items(max: usize) -> ItemReader {
@@ -145,7 +149,7 @@ impl ItemReader {
     /// The next bytes of the stream; all pieces of the former have been taken.
     pub(crate) fn push(&mut self, chunk: Bytes) {
         debug_assert!(self.chunk.is_empty());
-        self.chunk = chunk;
+        self.chunk = if chunk.len() < OWN_MAX { Bytes::copy_from_slice(&chunk) } else { chunk };
     }
 
     /// Bytes of the present item that are here and were not given out.

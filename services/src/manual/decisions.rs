@@ -155,8 +155,9 @@
 //! # A quiet stream is not an idle one
 //!
 //! A log that nobody writes to for an hour is not broken, and the connection's own keep-alive says that the peer is there. So
-//! `stream_idle` counts only while something waits to move: items that nobody takes, or the rest of one that
-//! does not come.
+//! `stream_idle` counts only while something waits to move: items of which nobody takes any, or the rest of one that
+//! does not come. A consumer that takes one a minute is slow, and not idle: it says so before the producer, who hears of what was taken in
+//! large steps otherwise, gives it up.
 //!
 //! # How many objects are held is agreed upon
 //!

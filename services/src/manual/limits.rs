@@ -36,7 +36,7 @@
 //! | `pull_max` | 16 MiB of bodies that one peer was asked for | at least `body_max` | further ones wait at their sender, in order |
 //! | `arguments_max` | 256 MiB of large arguments of one peer's unanswered calls | at least `body_max` | `Overloaded`, never ran |
 //! | `results_max` | 64 MiB of large results that one peer was told of and has not fetched | – | none of its calls is started until it fetches them |
-//! | `stall_timeout` | 60 s | – | a large body that makes no progress: `BadArguments`, never ran; a result: `BadReply` |
+//! | `stall_timeout` | 60 s | – | a large body that makes no progress: `BadArguments`, never ran; a result: `BadReply`. A peer that takes nothing off large bodies and streams while some wait: its connection ends |
 //! | `bulk_busy` | 128 KiB of large bodies on their way while other calls are under way | at least 64 KiB | their senders take turns |
 //! | `bulk_idle` | 4 MiB while there are none | at least `bulk_busy` | the same |
 //! | `bulk_max` | 16 MiB: as far as both grow with bandwidth × delay | at least 64 KiB | – |
@@ -77,7 +77,7 @@
 //! | `send_window` | 10 MiB sent and not acknowledged | at least 1,024 bytes | the sender waits |
 //! | `congestion` | `Cubic`; `Bbr` for long paths that lose packets, see [performance](super::performance#on-a-long-path) | – | a link sends as fast as it allows |
 //! | `initial_mtu` | 1,200 bytes; up to 1,452 are discovered | 1,200 to 6,500 | – |
-//! | `socket_buffer` | asks for 4 MiB, and gets what the system allows (Linux: `net.core.rmem_max`, `wmem_max`) | at least 4,096 bytes | packets are lost and sent again |
+//! | `socket_buffer` | asks for 4 MiB where it has less, and gets what the system allows (Linux: `net.core.rmem_max`, `wmem_max`) | at least 4,096 bytes | packets are lost and sent again |
 //!
 //! Refusals at a limit are logged at most once a second, with their number.
 //!

@@ -322,7 +322,7 @@
 //! Whoever writes the reference gives the number: even numbers are those of the side that dialed, odd ones of the other, and none is used
 //! twice on a connection. The producer opens a one-way QUIC stream: first byte 3 (items) or 4 (bytes), the number as
 //! `u32`; it always does, even if nobody wants the stream any more. It may arrive before the frame that names it; the
-//! consumer waits 10 s for that. Then items follow:
+//! consumer waits for that as long as a stream may stand still, 60 s. Then items follow:
 //!
 //! `len: u32 · kind: u8 · [reference table] · body`, where `len` counts what follows it:
 //!
@@ -340,7 +340,8 @@
 //! **Window.** An item costs its bytes of the window, 64 at least; ends and errors cost nothing. 64 KiB may be sent before
 //! anything was taken. An item may be sent in parts as the window allows, but is begun only with room for its whole cost or for
 //! 5 KiB, so that a table is never cut. The consumer adds to the window as items are taken, in steps of half a window or more, and at
-//! once what a begun item lacks if somebody waits for it. More than the window allows is a violation.
+//! once what a begun item lacks if somebody waits for it. Where nothing has come for 30 s, half of what a stream may stand still, it adds what was taken
+//! since then, however little: the producer gives up one whose window has not grown for 60 s. More than the window allows is a violation.
 //!
 //! **Stop.** The consumer says Stop exactly once: when nobody wants more, or when it has read the end. Before
 //! it opens a Sink that it has named itself, it waits with it. The producer then ends, wherever it is, and forgets the number. Window or Stop for an
@@ -349,7 +350,8 @@
 //!
 //! **In the network.** The bytes of all one-way streams behind their numbers, written and not returned by Taken, are bounded by the
 //! sender: 128 KiB while calls are under way, 4 MiB while none are, and what bandwidth × delay asks for. Taken is said
-//! at 32 KiB at the latest as the bytes are read off the link, whether or not anybody has taken the items: a sender may have as little as 64 KiB on their way.
+//! at 32 KiB at the latest as the bytes are read off the link, whether or not anybody has taken the items: a sender may have as little as 64 KiB on their way. One
+//! who waits for 60 s in which nothing was returned ends the connection: the peer takes nothing off its streams.
 //!
 //! ```text
 //! 03 02000000                  a stream of items, number 2

@@ -1,5 +1,7 @@
 //! Peers that break the rules of streams lose their connection; a stream that nobody asked for costs nobody anything.
 
+use std::time::Duration;
+
 use duologue_tests::hostile::{Frame, Peer, Ref, control, control_frame, kind, release};
 use duologue_tests::nodes::run;
 use duologue_tests::probe::{Event, method};
@@ -174,5 +176,22 @@ fn a_stream_that_nobody_takes_is_stopped_and_what_is_in_it_settled() {
         let root = peer.root().await;
         let sum = peer.lane.ask(&Frame::call(9, root, method::ADD, &(1, 2))).await;
         assert_eq!(sum.value::<i64>(), 3, "the connection is as good as before");
+    });
+}
+
+#[test]
+fn who_lets_streams_come_and_says_of_nothing_that_it_was_taken_loses_its_connection() {
+    run(async {
+        let mut config = duologue::Config::default();
+        config.stall_timeout = Duration::from_millis(300);
+        let mut victim = Victim::with(config).await;
+        let mut peer = Peer::dial(victim.address()).await;
+        let root = peer.root().await;
+        assert_eq!(victim.heard.next().await, Event::Connected);
+        let answer = peer.lane.ask(&Frame::call(1, root, method::COUNT, &[(); 0])).await;
+        assert_eq!((answer.kind, answer.refs.len()), (kind::REPLY, 1), "{answer:?}");
+        // As much as it likes; but `Taken` is never said.
+        peer.control.put(control_frame(WINDOW, &(answer.refs[0].id, 1u64 << 40))).await;
+        ended(&mut victim, &peer, "it takes nothing off its streams").await;
     });
 }

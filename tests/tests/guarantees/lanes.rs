@@ -13,6 +13,7 @@ trait Meter {
     async fn hold(&self) -> u32;
     async fn call(&self, f: Callback<fn(u32) -> u32>) -> Result<u32, CallError>;
     async fn read(&self, other: MeterProxy) -> Result<u32, CallError>;
+    fn part(&self, id: u32) -> MeterProxy;
 }
 
 #[service]
@@ -45,6 +46,10 @@ impl Meter for Gauge {
 
     async fn read(&self, other: MeterProxy) -> Result<u32, CallError> {
         other.hold().await
+    }
+
+    fn part(&self, id: u32) -> MeterProxy {
+        MeterProxy::local(Gauge { id, gate: self.gate.clone(), tell: self.tell.clone() })
     }
 }
 
@@ -115,6 +120,21 @@ fn the_lane_is_opened_before_the_first_call_and_ends_with_the_import() {
             streams(&pair, USUAL).await;
         }
         drop(cellar);
+        pair.at_rest().await;
+    });
+}
+
+#[test]
+fn a_pipelined_call_may_be_the_first_on_it() {
+    run(async {
+        let (tell, _heard) = events();
+        let pair = pair(cellar(&open(), &tell)).await;
+        let cellar: MetersProxy = pair.root().await;
+        let meter = cellar.meter(7).await.unwrap();
+        let part = meter.part(8).pipelined();
+        assert_eq!(part.hold().await, Ok(8));
+        drop((part, meter, cellar));
+        streams(&pair, USUAL).await;
         pair.at_rest().await;
     });
 }

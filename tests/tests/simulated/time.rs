@@ -157,3 +157,73 @@ fn a_call_whose_turn_comes_at_its_deadline_is_not_told_that_it_held_the_turn_its
         }
     });
 }
+
+/// Gives without end.
+#[service]
+trait Spring {
+    fn numbers(&self) -> Streaming<u64>;
+    fn pages(&self) -> Streaming<Vec<u8>>;
+}
+
+struct Source;
+
+#[service]
+impl Spring for Source {
+    fn numbers(&self) -> Streaming<u64> {
+        Streaming::from_iter(0..)
+    }
+
+    fn pages(&self) -> Streaming<Vec<u8>> {
+        Streaming::from_iter((0u8..=255).cycle().map(|n| vec![n; 9_000]))
+    }
+}
+
+#[test]
+fn a_consumer_may_take_its_time_as_long_as_it_goes_on() {
+    testing::run(1, async |world| {
+        let pair = world.pair().conditions(fifty_ms()).serve(|| Source).await.unwrap();
+        let spring: SpringProxy = pair.root().await.unwrap();
+        let numbers = async {
+            let mut numbers = spring.numbers().await.unwrap();
+            for n in 0..1_500 {
+                assert_eq!(numbers.next().await, Some(Ok(n)));
+                tokio::time::sleep(Duration::from_secs(1)).await;
+            }
+        };
+        let pages = async {
+            let mut pages = spring.pages().await.unwrap();
+            for n in 0..50 {
+                assert_eq!(pages.next().await.unwrap().unwrap()[0], n);
+                tokio::time::sleep(Duration::from_secs(29)).await;
+            }
+        };
+        tokio::join!(numbers, pages);
+    });
+}
+
+#[test]
+fn a_consumer_that_takes_nothing_any_more_is_told_after_a_minute_or_so() {
+    testing::run(1, async |world| {
+        let pair = world.pair().conditions(fifty_ms()).serve(|| Source).await.unwrap();
+        let spring: SpringProxy = pair.root().await.unwrap();
+        let mut numbers = spring.numbers().await.unwrap();
+        assert_eq!(numbers.next().await, Some(Ok(0)));
+        tokio::time::sleep(Duration::from_secs(58)).await;
+        // More than a window: it had not ended then.
+        for n in 1..2_000 {
+            assert_eq!(numbers.next().await, Some(Ok(n)));
+        }
+        tokio::time::sleep(Duration::from_secs(92)).await;
+        let mut next = 2_000;
+        let end = loop {
+            match numbers.next().await.unwrap() {
+                Ok(n) => {
+                    assert_eq!(n, next);
+                    next += 1;
+                }
+                Err(end) => break end,
+            }
+        };
+        assert_eq!(end, StreamError::Idle);
+    });
+}

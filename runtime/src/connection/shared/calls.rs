@@ -1,7 +1,6 @@
 //! Calls and answers as they leave this side: what they hand over is made known to the connection before the tables see it.
 
 use std::sync::Arc;
-use std::sync::atomic::Ordering;
 
 use tokio::time::Instant;
 
@@ -42,9 +41,7 @@ impl Shared {
         }
         match started {
             Ok(key) => {
-                if deadline_ms < self.timer_at.load(Ordering::Relaxed) {
-                    self.timer.notify_one();
-                }
+                self.check_by(Some(deadline_ms));
                 Ok(key)
             }
             // What was not sent is dropped here, outside of the lock.

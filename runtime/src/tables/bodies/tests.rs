@@ -190,7 +190,8 @@ fn no_deadlock_of_small_calls_behind_a_large_one_that_waits_for_room() {
 /// F18: a download whose consumer makes a large call before it reads on holds all bytes that may be on their way.
 #[test]
 fn no_deadlock_of_a_consumer_that_pauses_and_makes_a_large_call() {
-    let limits = BulkLimits { busy: BulkLimits::MIN, idle: BulkLimits::MIN, most: BulkLimits::MIN };
+    let limits =
+        BulkLimits { busy: BulkLimits::MIN, idle: BulkLimits::MIN, most: BulkLimits::MIN, stall_ms: 60_000 };
     let (mut sender, mut receiver) = (Bulk::new(limits), Bulk::new(limits));
     let mut under_way = 0;
     while sender.ask(&mut None, PIECE, true, Waker::noop(), 1) {

@@ -8,7 +8,7 @@ use rand::{Rng, SeedableRng};
 
 use super::*;
 
-const LIMITS: BulkLimits = BulkLimits { busy: 128 << 10, idle: 4 << 20, most: 16 << 20 };
+const LIMITS: BulkLimits = BulkLimits { busy: 128 << 10, idle: 4 << 20, most: 16 << 20, stall_ms: 60_000 };
 
 fn ask(bulk: &mut Bulk, ticket: &mut Option<Ticket>, bytes: usize) -> bool {
     bulk.ask(ticket, bytes, true, Waker::noop(), 1)
@@ -46,6 +46,28 @@ fn more_is_not_given_back_than_was_written() {
 }
 
 #[test]
+fn a_peer_that_gives_nothing_back_while_somebody_waits_is_found_out() {
+    let mut bulk = Bulk::new(LIMITS);
+    let mut ticket = None;
+    let ask = |bulk: &mut Bulk, ticket: &mut _, at| bulk.ask(ticket, PIECE, true, Waker::noop(), at);
+    while ask(&mut bulk, &mut ticket, 0) {}
+    bulk.leave(ticket.take().unwrap());
+    assert_eq!(bulk.next_check(), None);
+    assert!(!bulk.is_stuck(1_000_000), "nobody waits");
+    assert!(!ask(&mut bulk, &mut ticket, 1_000_000));
+    assert_eq!(bulk.next_check(), Some(1_060_000));
+    bulk.returned(1, 1_050_000).unwrap();
+    assert!(!bulk.is_stuck(1_109_999), "it goes on, however slowly");
+    assert!(!bulk.is_stuck(1_110_000), "there is a second look");
+    assert_eq!(bulk.next_check(), Some(1_111_000));
+    bulk.returned(1, 1_110_500).unwrap();
+    assert!(!bulk.is_stuck(1_170_500), "and another first one, after a word");
+    assert!(bulk.is_stuck(1_171_500));
+    bulk.leave(ticket.take().unwrap());
+    assert!(!bulk.is_stuck(1_171_500));
+}
+
+#[test]
 fn what_was_taken_is_said_in_steps() {
     let mut bulk = Bulk::new(LIMITS);
     bulk.took(TAKEN_STEP as usize - 1);
@@ -57,7 +79,7 @@ fn what_was_taken_is_said_in_steps() {
 
 #[test]
 fn the_smallest_window_does_not_stall() {
-    let mut bulk = Bulk::new(BulkLimits { busy: 1, idle: 1, most: 1 });
+    let mut bulk = Bulk::new(BulkLimits { busy: 1, idle: 1, most: 1, stall_ms: 60_000 });
     let mut under_way = 0;
     for _ in 0..1_000 {
         assert!(ask(&mut bulk, &mut None, PIECE), "the receiver keeps {under_way} bytes to itself");

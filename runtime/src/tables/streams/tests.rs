@@ -319,6 +319,24 @@ fn windows_hold_and_never_stall_whatever_the_order() {
 }
 
 #[test]
+fn a_consumer_that_goes_on_is_heard_of_however_little_it_takes() {
+    let mut flow = Inflow::new(WINDOW);
+    flow.arrived(WINDOW, 0, 0);
+    assert!(!flow.look(0), "nothing was taken");
+    flow.took(64, false);
+    assert_eq!(flow.due(), 0, "small steps are saved up");
+    assert!(flow.look(64), "what is not reported counts as well");
+    assert_eq!((flow.due(), flow.allow(), flow.due()), (128, 128, 0));
+    assert!(!flow.look(0), "nothing since then");
+    flow.took(64, false);
+    flow.arrived(128, 0, 0);
+    assert!(!flow.look(0), "it went on, and so did the producer: the time begins anew");
+    flow.stop();
+    assert!(flow.look(64));
+    assert_eq!(flow.due(), 0, "who wants no more says nothing");
+}
+
+#[test]
 fn who_holds_a_stream_up_is_known() {
     let mut flow = Inflow::new(WINDOW);
     assert_eq!(flow.stands(), Stands::Nowhere, "nothing was given");

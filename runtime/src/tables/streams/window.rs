@@ -58,6 +58,10 @@ pub(crate) struct Inflow {
     begun: u64,
     ends_at: u64,
     taken: u64,
+    /// What was taken at the last look at a stream on which nothing comes.
+    seen: u64,
+    /// What was taken is said, however little it is.
+    owes: bool,
     window: u64,
     /// The consumer waits and has nothing to take.
     waits: bool,
@@ -76,6 +80,8 @@ impl Inflow {
             begun: 0,
             ends_at: 0,
             taken: 0,
+            seen: 0,
+            owes: false,
             window,
             waits: false,
             stopped: false,
@@ -88,6 +94,7 @@ impl Inflow {
         self.arrived += cost;
         self.begun = begun;
         self.ends_at = self.arrived + begun + missing;
+        self.seen = self.taken;
         self.waits &= cost == 0;
         self.arrived + begun <= self.allowed
     }
@@ -96,6 +103,16 @@ impl Inflow {
     pub(super) fn took(&mut self, cost: u64, waits: bool) {
         self.taken += cost;
         self.waits = waits;
+    }
+
+    /// Nothing has come for a while. Whether the consumer, who took so much that is not reported yet, has taken anything since the last
+    /// look: the producer, who may wait for more than it has taken, is to know that it goes on.
+    pub(super) fn look(&mut self, unreported: u64) -> bool {
+        self.taken += unreported;
+        let goes_on = self.taken > self.seen;
+        self.seen = self.taken;
+        self.owes |= goes_on;
+        goes_on
     }
 
     /// Bytes that are here of the item that has begun.
@@ -116,7 +133,7 @@ impl Inflow {
         let asked = if self.waits { self.ends_at.saturating_sub(self.allowed) } else { 0 };
         if asked > 0 {
             asked.max(more)
-        } else if more >= self.window / 2 {
+        } else if more >= self.window / 2 || self.owes {
             more
         } else {
             0
@@ -127,6 +144,7 @@ impl Inflow {
     pub(super) fn allow(&mut self) -> u64 {
         let due = self.due();
         self.allowed += due;
+        self.owes &= due == 0;
         due
     }
 

@@ -281,7 +281,7 @@ impl World {
         let _ = pin!(tokio::time::advance(time)).poll(&mut Context::from_waker(Waker::noop()));
         self.dice.count(Act::PassTime);
         for peer in &self.peers {
-            peer.shared.expire();
+            peer.shared.expire().expect("nobody waits so long");
         }
     }
 
@@ -391,6 +391,11 @@ impl World {
         }
         check::books(&self.peers);
         self.peers[1 - who].tables(|t| t.say_close(0, ""));
+        // Both halves of its own lanes end at once, whatever is unanswered on them.
+        for lane in self.peers[1 - who].own_lanes.clone().into_iter().flatten() {
+            self.peers[1 - who].tables(|t| t.lane_ended(lane));
+        }
+        self.act(1 - who);
         while !self.peers[who].heard_close {
             steps += 1;
             assert!(steps < REST_STEPS_MAX, "the answer to the last words does not arrive");
@@ -471,6 +476,11 @@ fn limits(tight: bool, dice: &mut Dice) -> TableLimits {
             arguments_max: *dice.pick(&[BODY_MAX, 1 << 20]),
             stall_ms: 60_000,
         },
-        bulk: BulkLimits { busy: BulkLimits::MIN, idle: BulkLimits::MIN, most: BulkLimits::MIN },
+        bulk: BulkLimits {
+            busy: BulkLimits::MIN,
+            idle: BulkLimits::MIN,
+            most: BulkLimits::MIN,
+            stall_ms: 60_000,
+        },
     }
 }

@@ -118,7 +118,7 @@
 //! * **Nothing is made much ahead**: 64 KiB, more for a consumer that is fast on a long path. An item may be larger: it comes when
 //!   the consumer waits for it. Short items count 64 bytes each.
 //! * **A stream that waits for news may wait for ever**; bound it with `tokio::time::timeout(.., stream.next())` if you mind. One
-//!   on which an item waits and does not move for `stream_idle`, 60 s, because nobody takes it or the rest of it does
+//!   on which an item waits and does not move for `stream_idle`, 60 s, because nobody takes any or the rest of it does
 //!   not come, ends as [`StreamError::Idle`](crate::StreamError::Idle) on both sides.
 //! * **It runs on the connection's thread**: an iterator must not block. `Streaming::new` asks for `Send`, because the
 //!   object that makes a stream and the connection that carries it may be on different threads;
