@@ -17,8 +17,10 @@ use crate::proxy::LET_GO;
 pub struct Fate {
     key: AtomicU64,
     dead: watch::Sender<Option<Arc<str>>>,
-    /// Calls in its mailbox, and those that wait for their turn.
+    /// Calls that ever took a place in its line, which begins in its mailbox and goes on until they start.
     queued: AtomicUsize,
+    /// Of those the ones that have left it. Written on the object's thread alone.
+    left: AtomicUsize,
     queue_max: AtomicUsize,
     told: Mutex<Told>,
     /// Nobody is to wait for calls that are under way.
@@ -49,6 +51,7 @@ impl Fate {
             key: AtomicU64::new(fresh_key()),
             dead,
             queued: AtomicUsize::new(0),
+            left: AtomicUsize::new(0),
             queue_max: AtomicUsize::new(usize::MAX),
             told: Mutex::default(),
             revoked: AtomicBool::new(false),
@@ -72,22 +75,24 @@ impl Fate {
 
     /// Takes so many calls in line; how many of them find no place.
     pub(super) fn enqueue(&self, count: usize) -> usize {
-        let before = self.queued.fetch_add(count, Ordering::Relaxed);
-        let beyond = (before + count).saturating_sub(self.queue_max()).min(count);
-        self.dequeue(beyond);
+        let queued = self.queued.fetch_add(count, Ordering::Relaxed).wrapping_add(count);
+        // Others may have come and left since: those in front of these are counted, and never fewer than none.
+        let waiting = (queued.wrapping_sub(self.left.load(Ordering::Relaxed)) as isize).max(0) as usize;
+        let beyond = waiting.saturating_sub(self.queue_max()).min(count);
+        if beyond > 0 {
+            self.queued.fetch_sub(beyond, Ordering::Relaxed);
+        }
         beyond
     }
 
-    /// A call waits for its turn.
-    pub(crate) fn queue_one(&self) {
+    /// Something takes a place in line that is not refused.
+    pub(super) fn queue_one(&self) {
         self.queued.fetch_add(1, Ordering::Relaxed);
     }
 
-    /// So many calls wait no more.
-    pub(crate) fn dequeue(&self, count: usize) {
-        if count > 0 {
-            self.queued.fetch_sub(count, Ordering::Relaxed);
-        }
+    /// A call starts, or gives up waiting. On the object's thread alone.
+    pub(super) fn dequeue(&self) {
+        self.left.store(self.left.load(Ordering::Relaxed).wrapping_add(1), Ordering::Relaxed);
     }
 
     pub(crate) fn key(&self) -> u64 {

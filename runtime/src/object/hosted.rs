@@ -6,8 +6,10 @@
 
 mod circle;
 mod recovery;
+mod task;
 
 pub(crate) use recovery::Recovery;
+use task::Task;
 
 use std::any::Any;
 use std::cell::{Cell, RefCell, RefMut};
@@ -19,7 +21,7 @@ use std::sync::Arc;
 use std::task::{Context, Poll, Waker};
 
 use slab::Slab;
-use tokio::time::{Sleep, sleep_until};
+use tokio::time::sleep_until;
 
 use super::backtrace::with_backtrace;
 use super::context::{CallContext, Stop, enter, poll_in};
@@ -28,7 +30,7 @@ use super::starts::Starts;
 use super::{Hook, Incoming, Shape};
 use crate::connection::Connection;
 use crate::error::{Fault, Ran};
-use crate::tables::{Access, Arrival, Circle, Ticket, Turn};
+use crate::tables::{Access, Arrival, Ticket, Turn};
 use crate::wire::{FaultCode, Token};
 
 /// A served value, its turn, and the calls that wait or run on it. Never leaves its thread.
@@ -46,6 +48,8 @@ struct Inner<S> {
     watched: RefCell<Option<circle::Watched>>,
     /// Whether calls may wait for each other here, so that each needs a token.
     exclusive: bool,
+    /// Whether the call that is being handed over has its place in line still.
+    in_line: Cell<bool>,
     gone: Cell<bool>,
     /// How often the value was made anew.
     incarnation: Cell<u32>,
@@ -82,6 +86,7 @@ impl<S: 'static> Hosted<S> {
             tasks: RefCell::default(),
             watched: RefCell::default(),
             exclusive,
+            in_line: Cell::new(false),
             gone: Cell::new(false),
             incarnation: Cell::new(0),
             recovery: recovery.map(RefCell::new),
@@ -91,6 +96,20 @@ impl<S: 'static> Hosted<S> {
 
     pub(crate) fn fate(&self) -> &Fate {
         &self.0.fate
+    }
+
+    /// Hands over what the mailbox held: it keeps its place in line until it begins, or is refused.
+    pub(super) fn take(&self, run: impl FnOnce(&Self)) {
+        self.0.in_line.set(true);
+        run(self);
+        self.out_of_line();
+    }
+
+    /// What is being handed over waits no more.
+    fn out_of_line(&self) {
+        if self.0.in_line.take() {
+            self.0.fate.dequeue();
+        }
     }
 
     /// Runs an async `&self` method.
@@ -171,6 +190,7 @@ impl<S: 'static> Hosted<S> {
 
     /// The call holds its turn and begins to run.
     fn begin(&self, call: &mut Incoming) {
+        self.out_of_line();
         call.replier.began = true;
         call.context.set_incarnation(self.0.incarnation.get());
     }
@@ -178,11 +198,13 @@ impl<S: 'static> Hosted<S> {
     /// Asks for the turn. `Err` has already answered the call.
     fn arrive(&self, call: Incoming, access: Access) -> Result<(Incoming, Option<Ticket>, bool), ()> {
         if self.0.gone.get() {
+            self.out_of_line();
             let reason = self.0.fate.reason().unwrap_or_else(|| "it has ended".into());
             call.fault(Fault::never(FaultCode::GONE, &*reason));
             return Err(());
         }
         if let Some(why) = call.context.stopped() {
+            self.out_of_line();
             call.fault(why.fault(Ran::Never));
             return Err(());
         }
@@ -204,6 +226,7 @@ impl<S: 'static> Hosted<S> {
             }
             Arrival::Wait(ticket) => Ok((call, Some(ticket), false)),
             Arrival::Refused(token) => {
+                self.out_of_line();
                 let text =
                     format!("{}: its turn is held by an ancestor of this call ({token:?})", call.name());
                 call.fault(Fault::never(FaultCode::WOULD_DEADLOCK, text));
@@ -260,7 +283,8 @@ impl<S: 'static> Hosted<S> {
     ) {
         let task = self.0.tasks.borrow_mut().insert(call.context.clone());
         if !entered && let Some(ticket) = ticket {
-            self.0.fate.queue_one();
+            // Its place is the task's from here on.
+            self.0.in_line.set(false);
             let mut starts = self.0.starts.borrow_mut();
             starts.wait(ticket);
             if self.0.turn.borrow().holds(ticket) {
@@ -354,148 +378,6 @@ async fn read_value<S: 'static, T>(inner: Rc<Inner<S>>, method: impl AsyncFnOnce
 async fn write_value<S: 'static, T>(inner: Rc<Inner<S>>, method: impl AsyncFnOnce(&mut S) -> T) -> T {
     let mut value = inner.value_mut();
     method(&mut value).await
-}
-
-/// A call that waits: for its turn, then in its own code.
-struct Task<S: 'static, R: Shape> {
-    me: Hosted<S>,
-    call: Option<Incoming>,
-    work: Option<Work<R::Returned>>,
-    timer: Pin<Box<Sleep>>,
-    access: Access,
-    ticket: Option<Ticket>,
-    entered: bool,
-    cancels: bool,
-    task: usize,
-}
-
-impl<S: 'static, R: Shape> Unpin for Task<S, R> {}
-
-impl<S: 'static, R: Shape> Future for Task<S, R> {
-    type Output = ();
-
-    fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<()> {
-        let this = &mut *self;
-        let Some(call) = &mut this.call else { return Poll::Ready(()) };
-        call.context.wait(cx.waker());
-        let mut look = false;
-        while this.timer.as_mut().poll(cx).is_ready() {
-            if this.timer.deadline() >= call.context.deadline() {
-                call.context.stop(Stop::Deadline);
-                break;
-            }
-            look = true;
-            this.timer.as_mut().reset(call.context.deadline());
-        }
-        if let Some(why) = call.context.stopped() {
-            if !this.entered || this.cancels || why == Stop::Gone {
-                this.finish(Err(why));
-                return Poll::Ready(());
-            }
-            if why == Stop::Deadline {
-                // It runs to its end, but nobody within the process waits longer than was agreed.
-                call.replier.overdue();
-            }
-        }
-        if !this.entered {
-            if let Some(ticket) = this.ticket {
-                let mut starts = this.me.0.starts.borrow_mut();
-                if !starts.may_start(ticket, cx.waker()) {
-                    drop(starts);
-                    if look && let Some(circle) = this.me.0.closes_circle(call, ticket) {
-                        this.give_up(&circle);
-                        return Poll::Ready(());
-                    }
-                    return Poll::Pending;
-                }
-                let next = starts.leave(ticket);
-                drop(starts);
-                if let Some(next) = next {
-                    next.wake();
-                }
-            }
-            this.entered = true;
-            this.me.0.fate.dequeue(1);
-            this.me.begin(call);
-        }
-        let Some(work) = &mut this.work else { return Poll::Ready(()) };
-        match catch_unwind(AssertUnwindSafe(|| poll_in(&call.context, work.as_mut(), cx))) {
-            Ok(Poll::Pending) => Poll::Pending,
-            Ok(Poll::Ready(returned)) => {
-                this.finish(Ok(Ok(returned)));
-                Poll::Ready(())
-            }
-            Err(panic) => {
-                this.finish(Ok(Err(panic)));
-                Poll::Ready(())
-            }
-        }
-    }
-}
-
-impl<S: 'static, R: Shape> Task<S, R> {
-    /// The turn is left before the answer is given, so that who sees the answer finds the object free.
-    fn finish(&mut self, outcome: Result<Result<R::Returned, Box<dyn Any + Send>>, Stop>) {
-        let Some(call) = self.call.take() else { return };
-        let holder = if self.entered { None } else { self.me.0.holder(&call, self.ticket) };
-        self.drop_work();
-        match outcome {
-            Ok(outcome) => {
-                self.me.depart(&call, self.access, self.ticket, &outcome);
-                self.me.settle::<R>(call, outcome);
-            }
-            Err(why) => {
-                self.me.leave(self.ticket);
-                let ran = if self.entered { Ran::Yes } else { Ran::Never };
-                let mut fault = why.fault(ran);
-                if let (Stop::Deadline | Stop::Cancelled, Some(holder)) = (why, holder) {
-                    fault.text = format!("it waited for a turn held by {holder}");
-                }
-                if let (Stop::Gone, Some(reason)) = (why, self.me.0.fate.reason()) {
-                    fault.text = reason.to_string();
-                }
-                call.fault(fault);
-            }
-        }
-        self.me.drop_value_if_unused();
-    }
-
-    /// It will never have its turn.
-    fn give_up(&mut self, circle: &Circle) {
-        let Some(call) = self.call.take() else { return };
-        self.drop_work();
-        self.me.leave(self.ticket);
-        let text = format!("{}: calls wait for each other in a circle: {circle}", call.name());
-        call.fault(Fault::never(FaultCode::WOULD_DEADLOCK, text));
-        self.me.drop_value_if_unused();
-    }
-
-    /// Drops the method's future, leaves the list of tasks; the turn is still to be left.
-    fn drop_work(&mut self) {
-        let work = self.work.take();
-        if catch_unwind(AssertUnwindSafe(|| drop(work))).is_err() {
-            tracing::error!("the drop of a stopped handler panicked");
-        }
-        if !self.entered {
-            self.me.0.fate.dequeue(1);
-        }
-        if let Some(ticket) = self.ticket {
-            let next = self.me.0.starts.borrow_mut().leave(ticket);
-            if let Some(next) = next {
-                next.wake();
-            }
-        }
-        self.me.0.tasks.borrow_mut().try_remove(self.task);
-    }
-}
-
-impl<S: 'static, R: Shape> Drop for Task<S, R> {
-    fn drop(&mut self) {
-        if self.call.is_some() {
-            self.drop_work();
-            self.me.leave(self.ticket);
-        }
-    }
 }
 
 /// What a panic said.

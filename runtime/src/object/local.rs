@@ -250,16 +250,16 @@ impl<P: Dispatch<S>, S: 'static> Handler<Invoke<P::Request>> for Host<P, S> {
     type Result = ();
 
     fn handle(&mut self, Invoke(batch): Invoke<P::Request>, _: &mut Context<Self>) {
-        self.hosted.fate().dequeue(batch.len());
         let now = Instant::now();
         for (request, call) in batch {
-            if call.context.deadline() <= now {
-                quietly::<P>(|| drop(request));
-                call.fault(Stop::Deadline.fault(Ran::Never));
-                continue;
-            }
-            // What may panic here is the drop of arguments that nobody wanted: theirs alone.
-            quietly::<P>(|| P::run(&self.hosted, request, call));
+            self.hosted.take(|hosted| {
+                // What may panic here is the drop of arguments that nobody wanted: theirs alone.
+                if call.context.deadline() <= now {
+                    quietly::<P>(|| drop(request));
+                    return call.fault(Stop::Deadline.fault(Ran::Never));
+                }
+                quietly::<P>(|| P::run(hosted, request, call));
+            });
         }
     }
 }
@@ -270,15 +270,12 @@ impl<P: Dispatch<S>, S: 'static> Handler<RunHook> for Host<P, S> {
     fn handle(&mut self, RunHook(hook, connection): RunHook, _: &mut Context<Self>) {
         let context = Arc::new(CallContext::hook(connection.shared()));
         let call = Incoming::new(Replier::nobody(), context, self.interface.clone(), u16::MAX);
-        self.hosted.hook(
-            call,
-            hook,
-            connection,
-            match hook {
-                Hook::Connected => P::on_connect,
-                Hook::Disconnected => P::on_disconnect,
-            },
-        );
+        let run = match hook {
+            Hook::Connected => P::on_connect,
+            Hook::Disconnected => P::on_disconnect,
+        };
+        self.hosted.fate().queue_one();
+        self.hosted.take(|hosted| hosted.hook(call, hook, connection, run));
     }
 }
 
