@@ -375,9 +375,6 @@ fn send(
     }
     let (of, answer) = match (handle.into_target(), payload) {
         (Target::Remote(import), Payload::Encoded(body, refs)) => {
-            if let Some(reason) = import.gone() {
-                return Err(Fault::never(FaultCode::GONE, &**reason));
-            }
             let (waiter, answer) = match waker {
                 Some(waker) => answer::awaited_by(waker),
                 None => answer::channel(),
@@ -397,7 +394,7 @@ fn send(
                 keep: false,
                 on_answer: import.is_promise(),
             };
-            let key = shared.start(import.slot(), import.id(), request, waiter, now)?;
+            let key = shared.start(&import, request, waiter, now)?;
             (Of::Remote(import, key), answer)
         }
         (Target::Remote(_), Payload::Typed(_)) => {

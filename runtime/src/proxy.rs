@@ -19,10 +19,11 @@ use serde::{Serialize, de::DeserializeOwned};
 
 use crate::connection::{Dropped, Shared};
 use crate::descriptor::Described;
+use crate::error::Fault;
 use crate::node::Worker;
 use crate::object::{Fate, Interface, LocalObject, Relay, Restriction};
 use crate::streaming::travel::StreamRef;
-use crate::wire::{CallId, ObjectId};
+use crate::wire::{CallId, FaultCode, ObjectId};
 
 /// A typed address of an object. `#[service]` makes one for each interface.
 ///
@@ -364,6 +365,11 @@ impl Import {
     /// The peer has said that the object is gone; the first reason counts.
     pub(crate) fn has_gone(&self, reason: &Arc<str>) {
         let _ = self.gone.set(reason.clone());
+    }
+
+    /// Why a call to it is refused: its end comes first. It may have come while the call was made, and the tables forget what has ended.
+    pub(crate) fn gone_instead_of(&self, refused: Fault) -> Fault {
+        self.gone().map_or(refused, |reason| Fault::never(FaultCode::GONE, &**reason))
     }
 
     pub(crate) fn key(&self) -> ImportKey {

@@ -115,7 +115,7 @@ impl Outgoing {
         } else if nested.deadline <= now {
             Some(Fault::never(FaultCode::DEADLINE, ""))
         } else {
-            import.gone().map(|reason| Fault::never(FaultCode::GONE, &**reason))
+            None
         };
         if let Some(fault) = refused {
             self.state = State::failed(fault);
@@ -135,7 +135,7 @@ impl Outgoing {
             on_answer: import.is_promise(),
         };
         let (waiter, answer) = answer::channel();
-        match shared.start_kept(import.slot(), import.id(), request, waiter, now) {
+        match shared.start_kept(import, request, waiter, now) {
             Ok((key, promise)) => {
                 let mut guard = Guard::new(Of::Remote(import.clone(), key));
                 // Not the drop of this, but that of the last who holds the promise cancels it.

@@ -93,9 +93,6 @@ impl Sent {
         context: &CallContext,
         sort: Sort,
     ) -> Result<Sent, Fault> {
-        if let Some(reason) = import.gone() {
-            return Err(Fault::never(FaultCode::GONE, &**reason));
-        }
         let shared = import.shared();
         let request = Request {
             interface,
@@ -111,7 +108,7 @@ impl Sent {
             on_answer: import.is_promise(),
         };
         let (waiter, answer) = answer::channel();
-        let key = shared.start(import.slot(), import.id(), request, waiter, Instant::now())?;
+        let key = shared.start(import, request, waiter, Instant::now())?;
         Ok(Sent { import: import.clone(), key, answer, answered: false })
     }
 

@@ -12,14 +12,13 @@ use crate::object::{Replier, forwarder, may_go_on};
 use crate::proxy::{Handle, Import, Target};
 use crate::tables::{CallKey, Callee};
 use crate::values;
-use crate::wire::{CallId, FaultCode, ObjectId};
+use crate::wire::{CallId, FaultCode};
 
 impl Shared {
-    /// Sends a call or queues it for permits.
+    /// Sends a call on an import of this connection, or queues it for permits.
     pub(crate) fn start(
         self: &Arc<Self>,
-        slot: usize,
-        id: ObjectId,
+        on: &Import,
         mut request: Request,
         waiter: Waiter,
         now: Instant,
@@ -30,7 +29,7 @@ impl Shared {
         let (now_ms, deadline_ms) = (self.millis(now), request.deadline_ms);
         let (started, wakers, lanes_due) = {
             let mut tables = self.tables.lock();
-            let started = tables.start(slot, id, request, waiter, now_ms);
+            let started = tables.start(on.slot(), on.id(), request, waiter, now_ms);
             (started, tables.take_wakers(), tables.lanes.is_open_due())
         };
         if !wakers.is_empty() {
@@ -45,15 +44,14 @@ impl Shared {
                 Ok(key)
             }
             // What was not sent is dropped here, outside of the lock.
-            Err(refused) => Err(refused.0),
+            Err(refused) => Err(on.gone_instead_of(refused.0)),
         }
     }
 
     /// The same for a call whose answer is promised; the import that stands for that answer comes back too.
     pub(crate) fn start_kept(
         self: &Arc<Self>,
-        slot: usize,
-        id: ObjectId,
+        on: &Import,
         mut request: Request,
         waiter: Waiter,
         now: Instant,
@@ -61,7 +59,7 @@ impl Shared {
         self.register_all(&mut request)?;
         let now_ms = self.millis(now);
         let started = self.with(|tables, _| {
-            let key = tables.start(slot, id, request, waiter, now_ms)?;
+            let key = tables.start(on.slot(), on.id(), request, waiter, now_ms)?;
             let promise = tables.promised_by(key).expect("it was asked for");
             let import = Import::promise(self, promise, key.call());
             if let Some(entry) = tables.imports.promised(promise) {
@@ -70,7 +68,7 @@ impl Shared {
             Ok((key, import))
         });
         self.timer.notify_one();
-        started.map_err(|refused: Box<(Fault, Request)>| refused.0)
+        started.map_err(|refused: Box<(Fault, Request)>| on.gone_instead_of(refused.0))
     }
 
     /// What is about to be handed over must tell this connection when it ends. For what belongs to another one, what stands for it here goes

@@ -141,12 +141,12 @@ impl Peer {
         let rule = (!on_answer).then(|| self.tables(|t| Rule::before(t, slot, depth, &request)));
         dice.count(if notice { Act::Notice } else { Act::Call });
         let started = if keep {
-            self.shared.start_kept(slot, id, request, waiter, now).map(|(key, promise)| {
+            self.shared.start_kept(import, request, waiter, now).map(|(key, promise)| {
                 self.promises.push((Handle::remote(promise), serial));
                 key
             })
         } else {
-            self.shared.start(slot, id, request, waiter, now)
+            self.shared.start(import, request, waiter, now)
         };
         match started {
             Ok(key) => {
@@ -260,6 +260,7 @@ impl Peer {
             let cut_off = book.record(serial).on_answer.is_some() && fault.text.contains("connection");
             let dead = dead || cut_off;
             assert!(dead, "the target of call {serial} lives and is said to be gone");
+            assert!(!fault.text.is_empty(), "why the target of call {serial} is gone is known, and not said");
         }
     }
 }

@@ -184,5 +184,5 @@ pub(super) fn is_stream(handle: &Handle) -> bool {
 
 fn fault(call: Arrived, code: FaultCode) {
     let ran = if call.began { Ran::Yes } else { Ran::Never };
-    call.incoming().fault(Fault::new(code, ran, ""));
+    call.incoming().fault(Fault::new(code, ran, "its host says so"));
 }

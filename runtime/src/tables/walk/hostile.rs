@@ -283,7 +283,7 @@ fn start(peer: &Peer, handle: &Handle, refs: Vec<Handle>) -> Awaited {
     };
     let (waiter, answer) = answer::channel();
     let now = tokio::time::Instant::now();
-    peer.shared.start(import.slot(), import.id(), request, waiter, now).expect("nothing stands against it");
+    peer.shared.start(import, request, waiter, now).expect("nothing stands against it");
     answer
 }
 
