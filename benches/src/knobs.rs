@@ -118,6 +118,15 @@ impl Knobs {
         if !(DURATION_MIN..=DAY).contains(&self.duration) {
             return refuse("duration", "must be between 10ms and 24h".to_owned());
         }
+        if let Some(rate) = self.rate
+            && rate * self.duration.as_secs_f64() < 1.0
+        {
+            let measured = seconds(self.duration);
+            return refuse(
+                "rate",
+                format!("{rate} calls a second are not one in the {measured} that are measured"),
+            );
+        }
         if self.warm_up > DAY {
             return refuse("warm-up", "must be at most 24h".to_owned());
         }
@@ -369,7 +378,7 @@ mod tests {
     #[test]
     fn what_makes_no_sense_is_refused_with_the_reason() {
         type Spoil = fn(&mut Knobs);
-        let cases: [(&str, Spoil, &str); 19] = [
+        let cases: [(&str, Spoil, &str); 20] = [
             ("add", |k| k.busy_poll = Duration::from_secs(2), "--busy-poll: must be at most 1s"),
             ("add", |k| k.in_flight = 0, "--in-flight: must be between 1 and 65536"),
             ("add", |k| k.in_flight = 65_537, "--in-flight: must be between 1 and 65536"),
@@ -381,6 +390,11 @@ mod tests {
                 "add",
                 |k| k.rate = Some(f64::NAN),
                 "--rate: must be above 0 and at most 100000000 calls a second",
+            ),
+            (
+                "add",
+                |k| (k.rate, k.duration) = (Some(0.5), Duration::from_secs(1)),
+                "--rate: 0.5 calls a second are not one in the 1 s that are measured",
             ),
             ("add", |k| k.duration = Duration::ZERO, "--duration: must be between 10ms and 24h"),
             ("add", |k| k.warm_up = DAY * 2, "--warm-up: must be at most 24h"),

@@ -4,6 +4,7 @@ use std::fmt;
 
 use serde::{Deserialize, Serialize};
 
+use crate::axis::Axis;
 use crate::mix::{self, MixError};
 use crate::work::{Work, WorkError};
 
@@ -89,6 +90,14 @@ impl Load {
         &self.works
     }
 
+    /// For the head of a report of a curve over `axis`.
+    pub(crate) fn in_words(&self, axis: Option<Axis>) -> String {
+        match (axis, self.name.split_once(':')) {
+            (Some(Axis::Size), Some((work, _))) => format!("{work} of varied sizes"),
+            _ => self.name.clone(),
+        }
+    }
+
     /// Whether it makes connections instead of using them.
     pub fn connects(&self) -> bool {
         self.works.iter().any(|(work, _)| *work == Work::Connect)
@@ -139,6 +148,14 @@ mod tests {
 
     fn refused(text: &str, size: Option<u64>) -> String {
         Load::parse(text, size).unwrap_err().to_string()
+    }
+
+    #[test]
+    fn its_size_is_not_said_where_it_is_varied() {
+        let echo = Load::parse("echo", None).unwrap();
+        assert_eq!(echo.in_words(Some(Axis::Size)), "echo of varied sizes");
+        assert_eq!(echo.in_words(Some(Axis::Rate)), "echo:1KiB");
+        assert_eq!(Load::parse("add", None).unwrap().in_words(None), "add");
     }
 
     #[test]

@@ -33,6 +33,9 @@ pub struct Sweep {
 /// Most points of a curve.
 const POINTS_MAX: usize = 64;
 
+/// Calls a second: a rate in per cent becomes a number only in the run, and is checked before as if a closed loop reached this.
+const SUPPOSED_CEILING: f64 = 1e6;
+
 /// Why a sweep makes no sense.
 #[derive(Clone, Debug, PartialEq, thiserror::Error)]
 #[non_exhaustive]
@@ -162,8 +165,7 @@ impl Plan {
             plan.knobs.check()?;
         }
         for point in 0..plan.points() {
-            // A rate in per cent becomes a number only in the run; it is one that was reached.
-            plan.point(point, 1.0)?.knobs.check()?;
+            plan.point(point, SUPPOSED_CEILING)?.knobs.check()?;
         }
         Ok(plan)
     }

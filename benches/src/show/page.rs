@@ -11,7 +11,7 @@ use crate::units::{about_size, count, moment, nanos, plural, seconds};
 
 /// A report as HTML, beside an earlier one if there is one.
 pub fn page(report: &Report, baseline: Option<&Report>) -> String {
-    let name = report.knobs.load.to_string();
+    let name = report.knobs.load.in_words(report.axis);
     let parts = [
         "<!doctype html>\n<html lang=\"en\">\n<head>\n<meta charset=\"utf-8\">\n".to_owned(),
         "<meta name=\"viewport\" content=\"width=device-width, initial-scale=1\">\n".to_owned(),
@@ -30,7 +30,7 @@ pub fn page(report: &Report, baseline: Option<&Report>) -> String {
 fn head(report: &Report) -> String {
     let mut text = format!(
         "<header>\n<h1>{}</h1>\n<p>{}</p>\n<p>at {}, {}</p>\n</header>\n",
-        escape(&report.knobs.load.to_string()),
+        escape(&report.knobs.load.in_words(report.axis)),
         escape(&report.knobs.in_words(report.axis)),
         escape(&report.address),
         moment(report.began_unix_s),

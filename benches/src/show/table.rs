@@ -15,7 +15,8 @@ pub fn table(report: &Report, baseline: Option<&Report>) -> String {
 }
 
 fn write_all(text: &mut String, report: &Report, baseline: Option<&Report>) -> std::fmt::Result {
-    writeln!(text, "{} at {}: {}", report.knobs.load, report.address, report.knobs.in_words(report.axis))?;
+    let (load, knobs) = (report.knobs.load.in_words(report.axis), report.knobs.in_words(report.axis));
+    writeln!(text, "{load} at {}: {knobs}", report.address)?;
     if let Some(stopped) = &report.stopped {
         writeln!(text, "PARTIAL: {}", stopped.reason)?;
     }
