@@ -165,7 +165,7 @@ impl Plan {
             plan.knobs.check()?;
         }
         for point in 0..plan.points() {
-            plan.point(point, SUPPOSED_CEILING)?.knobs.check()?;
+            plan.point(point, SUPPOSED_CEILING)?;
         }
         Ok(plan)
     }
@@ -189,10 +189,13 @@ impl Plan {
         self.sweep.as_ref().map_or(1, Sweep::len)
     }
 
-    /// The `n`th point; `ceiling` is the rate that a closed loop reaches.
+    /// The `n`th point, if it makes sense; `ceiling` is the rate that a closed loop reaches.
     pub(crate) fn point(&self, n: usize, ceiling: f64) -> Result<Planned, SweepError> {
         let mut knobs = self.knobs.clone();
-        let Some(sweep) = &self.sweep else { return Ok(Planned { value: None, percent: None, knobs }) };
+        let Some(sweep) = &self.sweep else {
+            knobs.check()?;
+            return Ok(Planned { value: None, percent: None, knobs });
+        };
         let (value, percent) = match sweep.steps[n] {
             Step::Value(value) => (value, None),
             Step::Percent(percent) => ((ceiling * percent / 100.0).max(f64::MIN_POSITIVE), Some(percent)),
@@ -210,12 +213,15 @@ impl Plan {
             Axis::Rate => knobs.rate = Some(value),
             Axis::Size => knobs.load = knobs.load.with_size(value as u64)?,
         }
+        knobs.check()?;
         Ok(Planned { value: Some(value), percent, knobs })
     }
 }
 
 #[cfg(test)]
 mod tests {
+    use std::time::Duration;
+
     use super::*;
     use crate::Load;
 
@@ -255,6 +261,13 @@ mod tests {
         let points = [0, 1].map(|n| plan.point(n, 8_000.0).unwrap());
         assert_eq!(points.each_ref().map(|p| p.knobs.rate), [Some(2_000.0), Some(100.0)]);
         assert_eq!(points.map(|p| p.percent), [Some(25.0), None]);
+    }
+
+    #[test]
+    fn a_rate_that_measures_nothing_is_known_when_the_ceiling_is() {
+        let plan = plan("bulk", "rate=1%", |knobs| knobs.duration = Duration::from_secs(1)).unwrap();
+        let reason = plan.point(0, 5.0).unwrap_err().to_string();
+        assert_eq!(reason, "--rate: 0.05 calls a second are not one in the 1 s that are measured");
     }
 
     #[test]

@@ -149,11 +149,11 @@ impl<S: DynService> Dispatch<S> for Dynamic {
     fn run(me: &Hosted<S>, mut args: Vec<Value>, call: Incoming) {
         let Some(method) = call.method() else {
             let fault = Fault::never(FaultCode::NO_SUCH_METHOD, call.name());
-            return call.fault(fault);
+            return me.refuse(call, fault);
         };
         if let Err(text) = check(&args, method) {
             let fault = Fault::never(FaultCode::BAD_BODY, format!("{}: {text}", call.name()));
-            return call.fault(fault);
+            return me.refuse(call, fault);
         }
         if !method.is_variadic() {
             args.truncate(method.params().len());

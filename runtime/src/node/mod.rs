@@ -86,6 +86,16 @@ pub(crate) struct NodeInner {
 /// What a shutdown may take beside the drain.
 const SHUTDOWN_MAX: Duration = Duration::from_secs(5);
 
+/// Connections that are told of the end at once. All of many thousands at once overrun the socket of a peer that has them all: what it
+/// misses is sent again, to a peer that has no time for it, until this side gives up and the peer keeps connections that are gone.
+const TOLD_AT_ONCE: usize = 256;
+
+/// When the next ones are told that no more calls are taken.
+const DRAIN_PACE: Duration = Duration::from_millis(5);
+
+/// When the next ones are closed, although these are not closed yet.
+const CLOSE_PACE: Duration = Duration::from_millis(25);
+
 /// How much longer than its own limit a connection may take to close, should its thread be blocked.
 const CLOSE_MAX: Duration = Duration::from_secs(2);
 
@@ -320,9 +330,12 @@ impl NodeInner {
     async fn drain(&self) {
         self.draining.store(true, Ordering::Relaxed);
         let limit = tokio::time::Instant::now() + self.config.drain_timeout;
-        for shared in self.open_connections() {
-            if let Some(actor) = shared.actor.get() {
+        for few in self.open_connections().chunks(TOLD_AT_ONCE) {
+            for actor in few.iter().filter_map(|shared| shared.actor.get()) {
                 actor.do_send(Message::Drain);
+            }
+            if few.len() == TOLD_AT_ONCE {
+                tokio::time::sleep(DRAIN_PACE).await;
             }
         }
         let idle = async {
@@ -343,15 +356,14 @@ impl NodeInner {
     /// Closes every connection and waits until all are closed.
     pub(crate) async fn close_all(&self, reason: &str) {
         let open: Vec<Connection> = self.open_connections().into_iter().map(Connection::of).collect();
-        for connection in &open {
-            if let Some(actor) = connection.shared().actor.get() {
-                actor.do_send(Message::Close { code: 0, reason: reason.to_owned() });
-            }
-        }
         let closed = async {
-            for connection in open {
-                connection.closed().await;
+            for few in open.chunks(TOLD_AT_ONCE) {
+                for actor in few.iter().filter_map(|connection| connection.shared().actor.get()) {
+                    actor.do_send(Message::Close { code: 0, reason: reason.to_owned() });
+                }
+                let _ = tokio::time::timeout(CLOSE_PACE, all_closed(few)).await;
             }
+            all_closed(&open).await;
         };
         if tokio::time::timeout(self.config.drain_timeout + CLOSE_MAX, closed).await.is_err() {
             tracing::warn!("a connection could not be closed in time");
@@ -361,6 +373,12 @@ impl NodeInner {
     fn take_endpoints(&self) -> Vec<Endpoint> {
         let dialers = self.dialers.lock().drain().map(|(_, endpoint)| endpoint).collect::<Vec<_>>();
         self.endpoint.lock().take().into_iter().chain(dialers).collect()
+    }
+}
+
+async fn all_closed(connections: &[Connection]) {
+    for connection in connections {
+        connection.closed().await;
     }
 }
 

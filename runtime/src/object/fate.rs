@@ -19,7 +19,8 @@ pub struct Fate {
     dead: watch::Sender<Option<Arc<str>>>,
     /// Calls that ever took a place in its line, which begins in its mailbox and goes on until they start.
     queued: AtomicUsize,
-    /// Of those the ones that have left it. Written on the object's thread alone.
+    /// Of those the ones that have left it. Written on the object's thread alone, so that to leave is a store. It is stored before the
+    /// call is answered, and an answer orders it: who has one finds the place free. To others it may seem later; then they are refused.
     left: AtomicUsize,
     queue_max: AtomicUsize,
     told: Mutex<Told>,
@@ -76,7 +77,7 @@ impl Fate {
     /// Takes so many calls in line; how many of them find no place.
     pub(super) fn enqueue(&self, count: usize) -> usize {
         let queued = self.queued.fetch_add(count, Ordering::Relaxed).wrapping_add(count);
-        // Others may have come and left since: those in front of these are counted, and never fewer than none.
+        // `left` may count calls that came after these: the difference may be below zero.
         let waiting = (queued.wrapping_sub(self.left.load(Ordering::Relaxed)) as isize).max(0) as usize;
         let beyond = waiting.saturating_sub(self.queue_max()).min(count);
         if beyond > 0 {
@@ -92,7 +93,12 @@ impl Fate {
 
     /// A call starts, or gives up waiting. On the object's thread alone.
     pub(super) fn dequeue(&self) {
-        self.left.store(self.left.load(Ordering::Relaxed).wrapping_add(1), Ordering::Relaxed);
+        let left = self.left.load(Ordering::Relaxed).wrapping_add(1);
+        debug_assert!(
+            self.queued.load(Ordering::Relaxed).wrapping_sub(left) as isize >= 0,
+            "a place in line was given back twice"
+        );
+        self.left.store(left, Ordering::Relaxed);
     }
 
     pub(crate) fn key(&self) -> u64 {

@@ -112,6 +112,12 @@ impl<S: 'static> Hosted<S> {
         }
     }
 
+    /// Answers what is being handed over and will not run. Its place is free before: who sees the answer may call again.
+    pub(crate) fn refuse(&self, call: Incoming, fault: Fault) {
+        self.out_of_line();
+        call.fault(fault);
+    }
+
     /// Runs an async `&self` method.
     pub fn read<R: Shape, F>(&self, call: Incoming, method: F)
     where
@@ -198,14 +204,12 @@ impl<S: 'static> Hosted<S> {
     /// Asks for the turn. `Err` has already answered the call.
     fn arrive(&self, call: Incoming, access: Access) -> Result<(Incoming, Option<Ticket>, bool), ()> {
         if self.0.gone.get() {
-            self.out_of_line();
             let reason = self.0.fate.reason().unwrap_or_else(|| "it has ended".into());
-            call.fault(Fault::never(FaultCode::GONE, &*reason));
+            self.refuse(call, Fault::never(FaultCode::GONE, &*reason));
             return Err(());
         }
         if let Some(why) = call.context.stopped() {
-            self.out_of_line();
-            call.fault(why.fault(Ran::Never));
+            self.refuse(call, why.fault(Ran::Never));
             return Err(());
         }
         if let Some(traced) = call.context.trace() {
@@ -226,10 +230,9 @@ impl<S: 'static> Hosted<S> {
             }
             Arrival::Wait(ticket) => Ok((call, Some(ticket), false)),
             Arrival::Refused(token) => {
-                self.out_of_line();
                 let text =
                     format!("{}: its turn is held by an ancestor of this call ({token:?})", call.name());
-                call.fault(Fault::never(FaultCode::WOULD_DEADLOCK, text));
+                self.refuse(call, Fault::never(FaultCode::WOULD_DEADLOCK, text));
                 Err(())
             }
         }
@@ -283,8 +286,10 @@ impl<S: 'static> Hosted<S> {
     ) {
         let task = self.0.tasks.borrow_mut().insert(call.context.clone());
         if !entered && let Some(ticket) = ticket {
-            // Its place is the task's from here on.
-            self.0.in_line.set(false);
+            // Its place is the task's from here on; what did not come through the mailbox takes one now.
+            if !self.0.in_line.take() {
+                self.0.fate.queue_one();
+            }
             let mut starts = self.0.starts.borrow_mut();
             starts.wait(ticket);
             if self.0.turn.borrow().holds(ticket) {

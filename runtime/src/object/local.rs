@@ -256,7 +256,7 @@ impl<P: Dispatch<S>, S: 'static> Handler<Invoke<P::Request>> for Host<P, S> {
                 // What may panic here is the drop of arguments that nobody wanted: theirs alone.
                 if call.context.deadline() <= now {
                     quietly::<P>(|| drop(request));
-                    return call.fault(Stop::Deadline.fault(Ran::Never));
+                    return hosted.refuse(call, Stop::Deadline.fault(Ran::Never));
                 }
                 quietly::<P>(|| P::run(hosted, request, call));
             });
@@ -274,8 +274,7 @@ impl<P: Dispatch<S>, S: 'static> Handler<RunHook> for Host<P, S> {
             Hook::Connected => P::on_connect,
             Hook::Disconnected => P::on_disconnect,
         };
-        self.hosted.fate().queue_one();
-        self.hosted.take(|hosted| hosted.hook(call, hook, connection, run));
+        self.hosted.hook(call, hook, connection, run);
     }
 }
 
@@ -306,8 +305,14 @@ impl<P: Dispatch<S>, S: 'static> Mail<P, S> {
         let beyond = self.fate.enqueue(calls.len());
         for (request, call) in calls.drain(calls.len() - beyond..) {
             quietly::<P>(|| drop(request));
-            let text = format!("{} calls wait for {}", self.fate.queue_max(), self.interface.name);
-            call.fault(Fault::never(FaultCode::OVERLOADED, text));
+            call.fault(match self.fate.reason() {
+                // Nobody takes calls out of the mailbox of what has ended.
+                Some(reason) => Fault::never(FaultCode::GONE, &*reason),
+                None => {
+                    let text = format!("{} calls wait for {}", self.fate.queue_max(), self.interface.name);
+                    Fault::never(FaultCode::OVERLOADED, text)
+                }
+            });
         }
         if !calls.is_empty() {
             self.addr.do_send(Invoke(calls));

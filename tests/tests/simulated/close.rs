@@ -3,8 +3,8 @@
 use std::time::Duration;
 
 use duologue::prelude::*;
-use duologue::testing::{self, Pair, World};
-use duologue::{Call, Config, Ended, Ran};
+use duologue::testing::{self, Conditions, Pair, World};
+use duologue::{Call, Config, Ended, NodeBuilder, Ran};
 use duologue_tests::events::{Heard, Tell, events};
 use duologue_tests::nodes::{UnderWay, begin_all};
 use tokio::time::Instant;
@@ -27,13 +27,15 @@ impl Store for Shop {
     }
 }
 
+/// Connections whose last words do not fit into the queue of a narrow link at once.
+const MANY: usize = 1_500;
+
 /// A link that takes more than eight seconds for a mebibyte.
 async fn slow(world: &World, drain_timeout: Duration) -> (Pair, StoreProxy, Heard<usize>) {
     let (tell, heard) = events();
     let mut config = Config::default();
     config.drain_timeout = drain_timeout;
-    let far =
-        |node: duologue::NodeBuilder| node.config(config).on_this_thread().serve(move || Shop(tell.clone()));
+    let far = |node: NodeBuilder| node.config(config).on_this_thread().serve(move || Shop(tell.clone()));
     let pair = world.pair().conditions(steady().bandwidth(1_000_000)).far(far).await.unwrap();
     let store: StoreProxy = pair.root().await.unwrap();
     (pair, store, heard)
@@ -98,5 +100,28 @@ fn a_close_does_not_wait_for_a_peer_of_whom_nothing_is_heard() {
         pair.far.connection.close().await;
         let took = start.elapsed();
         assert!(took < Duration::from_secs(4), "it took {took:?}");
+    });
+}
+
+#[test]
+fn a_node_of_very_many_connections_says_goodbye_on_each_of_them() {
+    testing::run(1, async |world| {
+        let narrow =
+            Conditions::default().delay(Duration::from_millis(1)).bandwidth(20_000_000).queue(8 * 1024);
+        let one_thread = |node: NodeBuilder| node.on_this_thread();
+        let pair = world.pair().conditions(narrow).near(one_thread).far(one_thread).await.unwrap();
+        let address = pair.far.node.local_addr().to_string();
+        for _ in 1..MANY {
+            pair.near.node.connect(&address).await.unwrap();
+        }
+        pair.far.node.until(|stats| stats.connections == MANY).await;
+        let start = Instant::now();
+        pair.near.node.shutdown().await;
+        pair.far.node.until(|stats| stats.connections == 0).await;
+        let took = start.elapsed();
+        assert!(
+            took < Duration::from_secs(5),
+            "the last one ended after {took:?}, as if nothing was said on it"
+        );
     });
 }

@@ -24,7 +24,7 @@ impl Shared {
         now: Instant,
     ) -> Result<CallKey, Fault> {
         if !request.refs.is_empty() {
-            self.register_all(&mut request)?;
+            self.register_all(&mut request).map_err(|refused| on.gone_instead_of(refused))?;
         }
         let (now_ms, deadline_ms) = (self.millis(now), request.deadline_ms);
         let (started, wakers, lanes_due) = {
@@ -56,7 +56,7 @@ impl Shared {
         waiter: Waiter,
         now: Instant,
     ) -> Result<(CallKey, Arc<Import>), Fault> {
-        self.register_all(&mut request)?;
+        self.register_all(&mut request).map_err(|refused| on.gone_instead_of(refused))?;
         let now_ms = self.millis(now);
         let started = self.with(|tables, _| {
             let key = tables.start(on.slot(), on.id(), request, waiter, now_ms)?;
