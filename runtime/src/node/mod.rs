@@ -224,8 +224,8 @@ impl Node {
     }
 
     /// Ends the node in good order: no new connections, no new calls; running calls may end within
-    /// [`Config::drain_timeout`]; then every connection is closed. When it returns, the port is free, whoever still holds the
-    /// node; only a last word that the network does not take within a moment may keep it a little longer.
+    /// [`Config::drain_timeout`]; then every connection is closed, a few hundred at a time. When it returns, the port is free, whoever
+    /// still holds the node; only a last word that the network does not take within a moment may keep it a little longer.
     pub async fn shutdown(&self) {
         let mut down = self.inner.down.subscribe();
         let node = self.clone();

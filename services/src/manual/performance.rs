@@ -80,21 +80,22 @@
 //! lives on an arbiter of its node: on two cores about half of the calls of a caller on that arbiter, because five threads share them. A third of the client's
 //! time is then the kernel's, for waking and switching threads; much of the rest is memory that moves from core to core. It is
 //! not the actors: an RPC written by hand on quinn, without deadlines, objects or permits, falls from 1.27 to 1.01 million
-//! calls a second when it runs on the program's own threads, and with 4,096 under way from 3.04 to 0.56, in a run where such a caller of ours has 0.80 and 0.81.
+//! calls a second when it runs on the program's own threads, and with 4,096 under way from 3.04 to 0.56, in a run where such a caller of ours has 0.80 and 0.81
+//! (in another run, of the README's table, it stays at 1.2 and falls from 3.4 to 0.22, where ours has 0.66 and 0.76).
 //! `actix_rt::spawn` inside of a node's own thread, or `.on_this_thread()`, avoids the hops.
 //!
-//! The README has the table of all works and programs. In it, against an RPC written by hand on quinn (one stream, a future per call):
+//! The README has the table of all works and programs. In it, against an RPC written by hand on quinn (one stream, a future per call); in brackets a run on another
+//! machine, whose memory seems to have been faster: tarpc had 276 thousand calls/s over 64 connections there, where it has 151 here, irpc half as many again, and capnp nearly twice as many.
 //!
-//! * With 256 calls under way there are 1.18 times as many calls, though each takes 0.66 µs of each end's time against 0.56 and 0.33: both ends work at once. With 4,096, or
-//!   64 on each of 64 connections, packets are full, QUIC's share of a call falls to 0.1 µs, and most of it is the call's own: 0.64 and 0.60 µs, all in all, against 0.32 and
-//!   0.12 (0.51 times as many calls; 0.39 in another run, with 0.79 and 0.73 µs), or 1.10 and 1.07 µs against 0.53 and 0.30 (0.46 times; 0.35 in the other run) where 64 connections
-//!   have their tables each in turn.
-//! * An echo of 1 KiB costs 2.9 µs at each end against 2.4 and 2.2: 0.80 times as many, 0.97 in the other run.
-//! * 1 MiB there and back has 0.88 times the throughput with an MTU of 1,452 (2.4 ms of each end's time for a mebibyte each way, against 2.1 and 2.2) and 0.73
-//!   times with 6,500 (1.05 and 1.09 ms against 0.87 and 0.92), 0.83 in the other run: what arrives is put together, which the hand-written program does as well, and is given
-//!   to a method and back. TCP, which has packets of 64 KiB on loopback, needs 0.55 and 0.61 ms bare, and 0.97 and 1.04 with TLS.
-//! * A stream has the throughput of the hand-written one with an MTU of 1,452, and 0.97 times with 6,500 (0.46 and 0.48 ms for a mebibyte against 0.45 and 0.43; 0.91 and 0.77
-//!   times in the other run).
+//! * With 256 calls under way there are 0.95 times as many calls [1.18], each for 0.86 and 0.79 µs of the two ends' time [0.66 and 0.66] against 0.56 and 0.38 [0.56 and 0.33]: both ends work at once.
+//!   With 4,096, or 64 on each of 64 connections, packets are full, QUIC's share of a call falls to 0.1 µs, and most of it is the call's own: 0.75 and 0.67 µs, all in all, against 0.27 and
+//!   0.14: 0.37 times as many calls [0.64 and 0.60 against 0.32 and 0.12: 0.51 times], or 2.2 and 2.0 µs against 0.56 and 0.41, 0.25 times as many, where 64 connections have their tables each in
+//!   turn [1.10 and 1.07 against 0.53 and 0.30, 0.46 times].
+//! * An echo of 1 KiB costs 4.1 µs at each end against 3.2 and 3.1: 0.78 times as many [2.9 against 2.4 and 2.2: 0.80].
+//! * 1 MiB there and back has 0.90 times the throughput with an MTU of 1,452 [0.88] (3.4 and 3.3 ms of the ends' time for a mebibyte each way, against 3.0 and 3.0) and 0.92 times
+//!   with 6,500 [0.73] (1.4 and 1.5 ms against 1.4 and 1.4): what arrives is put together, which the hand-written program does as well, and is given
+//!   to a method and back. TCP, which has packets of 64 KiB on loopback, needs 0.61 and 0.59 ms bare, and 2.1 and 1.4 with TLS.
+//! * A stream has 0.99 times the throughput of the hand-written one with an MTU of 1,452 [1.00], and 0.89 times with 6,500 [0.97] (0.60 and 0.70 ms for a mebibyte against 0.54 and 0.63).
 //!
 //! # How it grows
 //!
@@ -126,8 +127,9 @@
 //! connection, some 50 KiB, has left the cache when its turn comes, and packets that find no room in the sockets' buffers are sent again. All end well. In an
 //! earlier run with the system's 200 KiB for these buffers, and huge pages in the heap, 1,000 connections had half as many calls, and so had 10,000.
 //!
-//! 10,000 connections held for a minute with a call on each every ten seconds (an open loop of 1,000 calls/s): none of 60,000 calls failed, p50 0.27 ms,
-//! p99 0.6 ms, 14 ms at most (in a second run 0.36, 5.5 and 43 ms); the server had 20 file descriptors, since all connections share one socket, and 584 MB at most, 57 KiB for each.
+//! 10,000 connections held for a minute with a call on each every ten seconds (an open loop of 1,000 calls/s): none of 60,000 calls failed, p50 0.31 ms,
+//! p99 0.87 ms, 12 ms at most; the server had 20 file descriptors, since all connections share one socket, and 599 MB, 57 KiB for each. All of them are gone from
+//! both ends within moments of the client's shutdown, which closes a few hundred at a time: closed all at once, they overran the server's socket, and 255 to 606 of them stayed there until their idle timeout.
 //!
 //! A method that takes 20 µs of a processor (`spin:20us`, 2 connections with 256 under way on each): 45.3 thousand calls/s [44.7..47.1] on one thread of the server,
 //! 84.4 [83.3..85.5] on two: 1.86 times as many, though the two cores carry the client as well. With 16 under way it is 1.43 times (39.0 and 56.2), since
@@ -147,7 +149,8 @@
 //!
 //! Calls that come one by one make smaller batches than calls that wait for each other, and cost up to three times as much; the nearer the limit, the larger the batches.
 //! At 90 % the client's thread alone has 96 % of a core, and the thread that wakes it its share of the rest. Part of the p50 at 25 and 50 % is how late a call is begun:
-//! 0.03 to 0.04 ms, by the difference to the latency from when it was begun.
+//! 0.03 to 0.04 ms, by the difference to the latency from when it was begun. On the machine of the README's table, whose closed loop has 965 thousand calls/s, 241 thousand
+//! a second have a p50 of 0.22 ms and a p99 of 4.5, 482 thousand 0.58 and 92; of 724 thousand 643 are answered, and of 868 thousand 663.
 //!
 //! # On a long path
 //!
