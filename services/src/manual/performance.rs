@@ -159,8 +159,8 @@
 //! millisecond there: 54 million calls, none failed, p50 0.76 ms, p99 8.6, p99.9 23, 135 at most, and nothing left behind. After the first five minutes the client has
 //! 26.4 MiB and the server 15.7 in the median, and they grow by 0.2 ± 0.4 and 0.0 ± 0.3 MiB in ten minutes.
 //!
-//! Memory follows the most that was under way at once, and sinks slowly if at all. If the client of that load is stopped for 0.3 s, some 13,000 calls are due when it goes on, up to 1,024 are
-//! under way on each connection, and its memory goes from 22 to 34 MiB, the server's from 15 to 18. What it holds is then 3 MiB more than before, the rest is the allocator's: pages of which some
+//! Memory follows the most that was under way at once, and sinks slowly if at all. If the client of such a load, of 40 thousand calls/s, is stopped for 0.3 s, some 12,000 calls are due when it goes on, up to 1,024
+//! are under way on each connection, and its memory goes from 22 to 34 MiB, the server's from 15 to 18. What it holds is then 3 MiB more than before, the rest is the allocator's: pages of which some
 //! blocks are in use. It is given once, not each time: after twelve such stops in two minutes it is 36 and 19 MiB. Who wants less says so by `--in-flight`, and in a program by its
 //! [limits](super::limits).
 //!
