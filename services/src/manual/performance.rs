@@ -2,7 +2,7 @@
 //!
 //! # What a call consists of
 //!
-//! A small call from one process to another on the same machine, 256 under way on one connection, costs each end about 0.7 µs
+//! A small call from one process to another on the same machine, 256 under way on one connection, costs each end 0.7 to 0.9 µs
 //! of CPU time. About 0.27 µs of that are QUIC's: packets, encryption, system calls, which many calls share. The rest is
 //! flat: at the caller encoding, permits, the table of calls, one place for the answer, the task's wake-up; at the host the export
 //! and the table of running calls, decoding, the mailbox of the object's actor, the method, encoding, the outbox.
@@ -85,13 +85,13 @@
 //! `actix_rt::spawn` inside of a node's own thread, or `.on_this_thread()`, avoids the hops.
 //!
 //! The README has the table of all works and programs. In it, against an RPC written by hand on quinn (one stream, a future per call); in brackets another run of the same
-//! programs there, and then one on another machine, whose memory seems to have been faster: tarpc had 276 thousand calls/s over 64 connections there, where it has 161 here, irpc 140 and 83,
+//! programs on the same machine, and then one on another machine, whose memory seems to have been faster: tarpc had 276 thousand calls/s over 64 connections on the other one, where it has 161 in the table, irpc 140 and 83,
 //! and capnp 91 and 51.
 //!
-//! * With 256 calls under way there are 0.81 times as many calls [0.95; 1.18], each for 0.94 and 0.92 µs of the two ends' time against 0.54 and 0.41 [there 0.66 and 0.66 against 0.56 and 0.33];
-//!   0.94 times where the service's method is a plain `fn`, hardly more than the spread between rounds. With 4,096, or 64 on each of 64 connections, packets are full,
-//!   QUIC's share of a call falls to 0.1 µs, and most of it is the call's own: 0.88 and 0.78 µs, all in all, against 0.26 and 0.14: 0.30 times as many calls [0.37; 0.51, 0.64 and 0.60
-//!   against 0.32 and 0.12], or 2.3 and 2.0 µs against 0.54 and 0.46, 0.25 times as many, where 64 connections have their tables each in turn [0.25; 0.46, 1.10 and 1.07 against 0.53 and 0.30].
+//! * With 256 calls under way there are 0.81 times as many calls [0.95; 1.18], each for 0.94 and 0.92 µs of the two ends' time against 0.54 and 0.41 [other machine: 0.66 and 0.66 against 0.56 and 0.33];
+//!   0.94 times where the service's method is a plain `fn` [0.86]: runs differ by more than rounds do. With 4,096, or 64 on each of 64 connections, packets are full,
+//!   QUIC's share of a call falls to 0.1 µs, and most of it is the call's own: 0.88 and 0.78 µs, all in all, against 0.26 and 0.14: 0.30 times as many calls [0.37; 0.51, with 0.64 and 0.60 µs
+//!   against 0.32 and 0.12], or 2.3 and 2.0 µs against 0.54 and 0.46, 0.25 times as many, where 64 connections have their tables each in turn [0.25; 0.46, with 1.10 and 1.07 µs against 0.53 and 0.30].
 //! * An echo of 1 KiB costs 4.7 and 4.5 µs against 3.4 and 3.1: 0.71 times as many [0.78; 0.80].
 //! * 1 MiB there and back has 0.83 times the throughput with an MTU of 1,452 [0.90; 0.88] (3.3 ms of each end's time for a mebibyte each way, against 2.9 and 3.0) and 0.82 times
 //!   with 6,500 [0.92; 0.73] (1.6 ms of each against 1.4 and 1.3): what arrives is put together, which the hand-written program does as well, and is given
@@ -156,12 +156,13 @@
 //! # Over a long time
 //!
 //! Twenty minutes of mixed work (`benches/mixes/everyday.toml`, 8 connections) at 45 thousand calls/s, half of the 90 thousand at which an open loop still has a p50 of a
-//! millisecond there: 54 million calls, none failed, p50 0.76 ms, p99 8.6, p99.9 23, 135 at most, and nothing left behind. After the first five minutes the client has
-//! 26.4 MiB and the server 15.7 in the median, and they grow by 0.2 ± 0.4 and 0.0 ± 0.3 MiB in ten minutes.
+//! millisecond there: 54 million calls, none failed, p50 0.76 ms, p99 8.6, p99.9 23, 135 ms at most, and nothing left behind. After the first five minutes the client has
+//! 26.4 MiB and the server 15.7 in the median, and they grow by 0.2 ± 0.4 and 0.0 ± 0.3 MiB in ten minutes (a line
+//! through 46 samples, ± two standard errors; in it is one step of the client, 24.6 to 26.9 MiB).
 //!
 //! Memory follows the most that was under way at once, and sinks slowly if at all. If the client of such a load, of 40 thousand calls/s, is stopped for 0.3 s, some 12,000 calls are due when it goes on, up to 1,024
-//! are under way on each connection, and its memory goes from 22 to 34 MiB, the server's from 15 to 18. What it holds is then 3 MiB more than before, the rest is the allocator's: pages of which some
-//! blocks are in use. It is given once, not each time: after twelve such stops in two minutes it is 36 and 19 MiB. Who wants less says so by `--in-flight`, and in a program by its
+//! are under way on each connection, and its memory goes from 22 to 33 MiB, the server's from 15 to 17. What it holds is then 3 MiB more than before, the rest is the allocator's: pages of which some
+//! blocks are in use. This growth comes once, not with each stop: after twelve such stops in two minutes it is 36 and 19 MiB. Whoever wants less says so by `--in-flight`, and in a program by its
 //! [limits](super::limits).
 //!
 //! # On a long path
